@@ -1,0 +1,104 @@
+"""The run's memory: an append-only, hash-chained record, one flushed event a line.
+
+Knows: how an event is written so that a crash at any point leaves every earlier event readable, and how such a file is read back.
+Refuses: to change or drop what was written, and to write a secret (every event passes the redactor).
+
+Format: newline-delimited JSON in UTF-8. Each event has `n` (from 0), `at` (UTC, RFC 3339), `t` (seconds since the run began, monotonic), `kind`, its own
+fields, and `prev`: the SHA-256 (hex) of the previous line's exact bytes without its newline, 64 zeros for the first. The digest of the last line
+(`head`) therefore stands for the whole file; docs/evidence.md says what signs it.
+"""
+
+from __future__ import annotations
+
+import datetime
+import hashlib
+import json
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+from cleanroom.errors import HarnessError
+from cleanroom.redact import Redactor
+
+NAME = "ledger.ndjson"
+BEGINNING = "0" * 64
+
+Event = dict[str, Any]
+
+
+class Ledger:
+    """Writes events to `folder/ledger.ndjson`, which must not exist yet. Safe to use from several threads."""
+
+    def __init__(self, folder: Path, redactor: Redactor) -> None:
+        self.path = folder / NAME
+        self.redactor = redactor
+        self.events: list[Event] = []
+        self.head = BEGINNING
+        self._listeners: list[Callable[[Event], None]] = []
+        self._lock = threading.RLock()
+        self._start = time.monotonic()
+        try:
+            self._file = self.path.open("xb", buffering=0)
+        except OSError as problem:
+            raise HarnessError(f"cannot begin a ledger: {problem.strerror}", where=str(self.path)) from None
+
+    def record(self, kind: str, **fields: Any) -> Event:  # noqa: ANN401 - JSON data, whatever its shape
+        """Append one event and return it as written (redacted). Raises `HarnessError` if it cannot be stored: an unrecorded act must not happen."""
+        with self._lock:
+            event: Event = {
+                "prev": self.head,
+                "n": len(self.events),
+                "at": datetime.datetime.now(datetime.UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z"),
+                "t": round(time.monotonic() - self._start, 3),
+                "kind": kind,
+                **self.redactor.clean_data(fields),
+            }
+            line = json.dumps(event, ensure_ascii=False, separators=(",", ":")).encode()
+            try:
+                self._file.write(line + b"\n")
+            except (OSError, ValueError) as problem:
+                raise HarnessError(f"cannot append to the ledger: {problem}", where=str(self.path)) from None
+            self.head = hashlib.sha256(line).hexdigest()
+            self.events.append(event)
+            listeners = tuple(self._listeners)
+        for listener in listeners:
+            listener(event)
+        return event
+
+    def listen(self, listener: Callable[[Event], None]) -> None:
+        """Call `listener` with every event to come, in the thread that recorded it."""
+        with self._lock:
+            self._listeners.append(listener)
+
+    def of(self, *kinds: str) -> Iterator[Event]:
+        """The events so far that are of one of `kinds`, in order."""
+        return (event for event in tuple(self.events) if event["kind"] in kinds)
+
+    def close(self) -> None:
+        """No more events. Idempotent."""
+        self._file.close()
+
+
+def read(path: Path) -> list[Event]:
+    """The events of a ledger file, chain checked.
+
+    A last line that a crash cut short is dropped; anything else that does not fit - a broken chain, a number out of turn, text that is no JSON - raises
+    `HarnessError` with the line.
+    """
+    events: list[Event] = []
+    previous = BEGINNING
+    lines = path.read_bytes().split(b"\n")
+    whole, _cut = lines[:-1], lines[-1]
+    for number, line in enumerate(whole, start=1):
+        try:
+            event = json.loads(line)
+            fits = event["prev"] == previous and event["n"] == number - 1
+        except (ValueError, KeyError, TypeError):
+            fits = False
+        if not fits:
+            raise HarnessError("the ledger was changed after it was written: this line does not follow the one before", where=f"{path}:{number}")
+        events.append(event)
+        previous = hashlib.sha256(line).hexdigest()
+    return events
