@@ -3,7 +3,7 @@
 Knows: how an event is written so that a crash at any point leaves every earlier event readable, and how such a file is read back.
 Refuses: to change or drop what was written, and to write a secret (every event passes the redactor).
 
-Format: newline-delimited JSON in UTF-8. Each event has `n` (from 0), `at` (UTC, RFC 3339), `t` (seconds since the run began, monotonic), `kind`, its own
+Format: newline-delimited JSON in UTF-8. Each event has `n` (from 0), `at` (UTC, RFC 3339), `t` (seconds since the run began), `kind`, its own
 fields, and `prev`: the SHA-256 (hex) of the previous line's exact bytes without its newline, 64 zeros for the first. The digest of the last line
 (`head`) therefore stands for the whole file; docs/evidence.md says what signs it.
 """
@@ -84,7 +84,7 @@ class Ledger:
 def read(path: Path) -> list[Event]:
     """The events of a ledger file, chain checked.
 
-    A last line that a crash cut short is dropped; anything else that does not fit - a broken chain, a number out of turn, text that is no JSON - raises
+    A last line that a crash cut short is dropped; anything else that does not fit - a broken chain, a number out of turn, no JSON - raises
     `HarnessError` with the line.
     """
     events: list[Event] = []
