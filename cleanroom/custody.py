@@ -1,0 +1,147 @@
+"""Who touched the machine: the hypervisor's life-cycle events and the machine's own log of log-ins, joined with what this run did.
+
+Knows: which events each of our acts causes (the ledger has them, written before each act) and from which port each of our log-ins came.
+Refuses: to call a machine untouched when the record of it has a gap.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import threading
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import pylxd.client
+from ws4py.client.threadedclient import WebSocketClient
+
+from cleanroom.errors import HarnessError
+from cleanroom.hypervisor import Hypervisor
+from cleanroom.ledger import Ledger
+from cleanroom.machine import Machine
+from cleanroom.wait import Waiting, wait_until
+
+_ACCEPTED = re.compile(r"Accepted (\S+) for (\S+) from (\S+) port (\d+) ssh2(?:: \S+ (SHA256:\S+))?")
+_ARRIVAL_SECONDS = 10.0
+
+
+@dataclass(frozen=True)
+class Login:
+    """One SSH log-in as the machine's sshd recorded it."""
+
+    method: str
+    user: str
+    address: str
+    port: int
+    key: str
+
+    def __str__(self) -> str:
+        return f"{self.user} from {self.address} port {self.port} by {self.method} {self.key}".strip()
+
+
+class Watch:
+    """Listens to the hypervisor's life-cycle events about one instance, from before it exists, and writes each to the ledger."""
+
+    def __init__(self, hypervisor: Hypervisor, instance: str, record: Callable[..., object]) -> None:
+        self.instance = instance
+        self._record = record
+        self._ready = threading.Event()
+        self._ending = False
+        self._lost = False
+        self._socket = self._open(hypervisor)
+
+    def _open(self, hypervisor: Hypervisor) -> Any:  # noqa: ANN401 - ws4py is untyped
+        watch = self
+
+        class Socket(WebSocketClient):  # type: ignore[misc]
+            def __init__(self, *arguments: Any, **options: Any) -> None:  # noqa: ANN401 - ws4py's own signature
+                super().__init__(*arguments, exclude_headers=["origin"], **options)
+
+            def opened(self) -> None:
+                watch._ready.set()
+
+            def received_message(self, message: Any) -> None:  # noqa: ANN401 - ws4py is untyped
+                watch._receive(json.loads(message.data))
+
+            def closed(self, code: int, reason: str | None = None) -> None:
+                watch._closed(code, reason)
+
+        client = hypervisor.client
+        link = client.events(websocket_client=Socket, event_types={pylxd.client.EventType.Lifecycle})
+        link.resource += f"&project={hypervisor.settings.project}"
+        link.daemon = True
+        link.connect()
+        if not self._ready.wait(_ARRIVAL_SECONDS):
+            raise HarnessError("the hypervisor does not tell of its events", where=hypervisor.settings.endpoint)
+        return link
+
+    def _receive(self, event: dict[str, Any]) -> None:
+        metadata = event.get("metadata") or {}
+        source = str(metadata.get("source", ""))
+        named = re.fullmatch(r"/1\.0/instances/([^/?]+)(?:[/?].*)?", source)
+        if named and named[1] == self.instance:
+            requestor = {key: value for key, value in (metadata.get("requestor") or {}).items() if value}
+            self._record("lifecycle", action=metadata.get("action"), instance=self.instance, requestor=requestor, context=metadata.get("context"))
+
+    def _closed(self, code: int, reason: str | None) -> None:
+        if not self._ending:
+            self._lost = True
+            self._record("lifecycle-gap", instance=self.instance, code=code, reason=reason)
+
+    @property
+    def has_gap(self) -> bool:
+        return self._lost
+
+    def close(self) -> None:
+        """Stop listening. Idempotent."""
+        self._ending = True
+        self._socket.close()
+
+
+def strange_events(ledger: Ledger, watch: Watch) -> list[str]:
+    """Events about the instance that none of our acts explains, one line each.
+
+    Waits until every event that our acts must cause has arrived; raises `HarnessError` if one does not, or if the watch has a
+    gap: then nobody can tell.
+    """
+
+    def balance() -> Counter[str]:
+        left: Counter[str] = Counter()
+        for event in ledger.of("hypervisor"):
+            if event["instance"] == watch.instance:
+                left.update(event.get("expects", ()))
+                left.subtract(event.get("withdraws", ()))
+        left.subtract(str(event["action"]) for event in ledger.of("lifecycle"))
+        return left
+
+    def arrived() -> bool | Waiting:
+        missing = sorted((+balance()).elements())
+        return Waiting(f"not yet told of {', '.join(missing)}") if missing else True
+
+    if not watch.has_gap:
+        wait_until(arrived, what="the hypervisor to tell of our own acts", within=_ARRIVAL_SECONDS)
+    if watch.has_gap:
+        raise HarnessError("cannot tell who touched the machine: the hypervisor's events were not heard for a while", where=watch.instance)
+    surplus = -balance()
+    told = {str(event["action"]): event.get("requestor") for event in ledger.of("lifecycle")}
+    return [f"{action} ({count} more than this run caused; requestor {told[action]})" for action, count in sorted(surplus.items())]
+
+
+def logins(machine: Machine) -> list[Login]:
+    """Every log-in that the machine's journal tells of, earlier boots too; raises `HarnessError` if it tells of none: we are logged in."""
+    lines = machine.probe("journalctl", "--no-pager", "--output=cat", "--identifier=sshd", "--identifier=sshd-session", "--identifier=sshd-auth").text
+    found = [Login(m[1], m[2], m[3], int(m[4]), m[5] or "") for m in map(_ACCEPTED.search, lines.splitlines()) if m]
+    if not found:
+        raise HarnessError("the machine's journal tells of no log-in at all, though we are logged in", where=machine.where)
+    return found
+
+
+def strange_logins(ledger: Ledger, machine: Machine) -> list[Login]:
+    """Log-ins on the machine that this run did not make; those seen before a reboot are in the ledger too."""
+    for login in logins(machine):
+        ledger.record("login", user=login.user, address=login.address, port=login.port, method=login.method, key=login.key)
+    ours = {(event["port"], event["key"]) for event in ledger.of("ssh-login")}
+    seen = {Login(e["method"], e["user"], e["address"], e["port"], e["key"]) for e in ledger.of("login")}
+    return sorted((login for login in seen if (login.port, login.key) not in ours), key=lambda login: login.port)

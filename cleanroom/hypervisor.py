@@ -1,0 +1,328 @@
+"""Incus, as much of it as a clean room needs.
+
+Knows: how to make, start, restart, look at and delete the one throwaway, each with a deadline of its own, and what the server can do.
+Refuses: through the guard, everything else; and to call a deletion done before the instance is seen to be gone.
+
+pylxd carries the requests (REST API of Incus 6.0); operations are started without waiting and polled here, because pylxd's own wait has no deadline.
+"""
+
+from __future__ import annotations
+
+import datetime
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from email.utils import parsedate_to_datetime
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote, unquote
+
+import pylxd.client
+import pylxd.exceptions
+import requests
+
+from cleanroom.errors import BadInput, HarnessError, OutOfReach
+from cleanroom.guard import Guard, GuardedSession
+from cleanroom.site import Incus
+from cleanroom.wait import Deadline, Waiting, wait_until
+
+_REQUEST_SECONDS = 30.0
+_RUNNING = {103, 113}
+_GONE = 404
+
+
+@dataclass(frozen=True)
+class Server:
+    """What the server says of itself."""
+
+    version: str
+    drivers: frozenset[str]
+    clock: datetime.datetime
+
+    @property
+    def makes_virtual_machines(self) -> bool:
+        return "qemu" in self.drivers
+
+
+@dataclass(frozen=True)
+class Instance:
+    """What the hypervisor knows of one instance; `config` is its own configuration, volatile keys included."""
+
+    name: str
+    type: str
+    status: str
+    created_at: datetime.datetime
+    config: Mapping[str, str]
+    expanded: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def uuid(self) -> str:
+        return self.config.get("volatile.uuid", "")
+
+    @property
+    def image(self) -> str:
+        """Fingerprint of the image it was made from."""
+        return self.config.get("volatile.base_image", "")
+
+    @property
+    def is_running(self) -> bool:
+        return self.status in {"Running", "Ready"}
+
+
+class Hypervisor:
+    """One project on one server, behind the guard. `Hypervisor.connect` is the way in."""
+
+    def __init__(self, client: Any, guard: Guard, settings: Incus, record: Callable[..., object]) -> None:  # noqa: ANN401 - pylxd is untyped
+        self.client = client
+        self.guard = guard
+        self.settings = settings
+        self._record = record
+
+    @staticmethod
+    def connect(settings: Incus, *, record: Callable[..., object]) -> Hypervisor:
+        """Reach the server and check that it is Incus and that the project exists.
+
+        `record(kind, **fields)` receives every change made. Raises `BadInput` for unusable paths, `OutOfReach` if nothing answers or trusts us.
+        """
+        endpoint = settings.endpoint
+        _check_paths(settings)
+        guard = Guard(settings.project)
+        cert = (str(settings.client_certificate), str(settings.client_key)) if settings.client_certificate else None
+        verify = str(settings.server_certificate) if settings.server_certificate else True
+        inner = pylxd.client.get_session_for_url(endpoint, verify=verify, cert=cert)
+        session = GuardedSession(inner, guard, timeout=_REQUEST_SECONDS)
+        with _speaking_of(endpoint):
+            client = pylxd.client.Client(endpoint=endpoint, session=session, project=settings.project)
+        hypervisor = Hypervisor(client, guard, settings, record)
+        hypervisor._check_server()
+        return hypervisor
+
+    def _check_server(self) -> None:
+        environment = self.client.host_info.get("environment", {})
+        if self.client.host_info.get("auth") != "trusted":
+            advice = "add the client certificate to the server's trust store, restricted to the project"
+            raise OutOfReach("the hypervisor does not trust us", where=self.settings.endpoint, advice=advice)
+        if environment.get("server") != "incus":
+            raise BadInput(f"expected an Incus server, found {environment.get('server', 'none')}", where=self.settings.endpoint)
+        with self._asking("project"):
+            self.client.api.projects[self.settings.project].get()
+
+    def server(self) -> Server:
+        """Version, drivers and clock of the server, asked now."""
+        with self._asking("server"):
+            response = self.client.api.get()
+        environment = response.json()["metadata"]["environment"]
+        drivers = frozenset(part.strip() for part in environment["driver"].split("|"))
+        clock = response.headers.get("Date")
+        if not clock:
+            raise HarnessError("the hypervisor does not say what time it is", where=self.settings.endpoint)
+        return Server(version=environment["server_version"], drivers=drivers, clock=parsedate_to_datetime(clock))
+
+    def instance_type(self) -> str:
+        """The declared type, or `container` where the site allows it and the server cannot make virtual machines; raises `BadInput` otherwise."""
+        if self.settings.type == "container" or self.server().makes_virtual_machines:
+            return self.settings.type
+        if self.settings.fall_back_to_container:
+            return "container"
+        advice = "give it /dev/kvm and vhost_vsock, or set incus.fall_back_to_container (never ACCEPTANCE)"
+        raise BadInput("this server cannot make virtual machines", where=self.settings.endpoint, advice=advice)
+
+    def image_fingerprint(self) -> str:
+        """Fingerprint behind the declared image alias (or the alias itself if it is one); raises `BadInput` if the server has no such image."""
+        image = self.settings.image
+        try:
+            with _speaking_of(self.settings.endpoint):
+                answer = self.client.api.images.aliases[image].get()
+                return str(answer.json()["metadata"]["target"])
+        except pylxd.exceptions.NotFound:
+            pass
+        try:
+            with _speaking_of(self.settings.endpoint):
+                return str(self.client.api.images[image].get().json()["metadata"]["fingerprint"])
+        except pylxd.exceptions.NotFound:
+            raise BadInput(f"there is no image {image} in project {self.settings.project}", where=self.settings.endpoint) from None
+
+    def instances(self) -> list[Instance]:
+        """Every instance of the project."""
+        with self._asking("instances"):
+            answer = self.client.api.instances.get(params={"recursion": "1"})
+        return [_instance(data) for data in answer.json()["metadata"]]
+
+    def instance(self, name: str) -> Instance | None:
+        """One instance, or None if the server says that there is none."""
+        try:
+            with _speaking_of(self.settings.endpoint):
+                return _instance(self.client.api.instances[name].get().json()["metadata"])
+        except pylxd.exceptions.NotFound:
+            return None
+
+    def address(self, name: str) -> str | None:
+        """The instance's first global IPv4 address (IPv6 if it has no other), or None while it has none."""
+        with self._asking(f"state of {name}"):
+            state = self.client.api.instances[name].state.get().json()["metadata"]
+        found: dict[str, list[str]] = {"inet": [], "inet6": []}
+        for device, network in (state.get("network") or {}).items():
+            if device != "lo" and not device.startswith(("docker", "veth", "br-")):
+                for address in network["addresses"]:
+                    if address["scope"] == "global":
+                        found[address["family"]].append(address["address"])
+        return next(iter(found["inet"] + found["inet6"]), None)
+
+    def create(self, name: str, *, kind: str, config: Mapping[str, str]) -> None:
+        """Ask for the throwaway and wait until it exists and runs. The guard must allow `name`; from this moment on it is the run's own."""
+        body = {
+            "name": name,
+            "type": kind,
+            "start": True,
+            "source": {"type": "image", "fingerprint": self.image_fingerprint()},
+            "profiles": list(self.settings.profiles),
+            "config": {"limits.memory": str(self.settings.memory), **self.settings.config, **config},
+        }
+        self._check_absent(name)
+        self.guard.creatable.add(name)
+        self.guard.owned.add(name)  # before the request: whatever becomes of it, clean-up may delete what this run asked for
+        with self._expecting(name, "create", "instance-created", "instance-started"):
+            self._operate(lambda api: api.instances.post(json=body), what=f"{name} to be created", within=self.settings.create_within)
+
+    def _check_absent(self, name: str) -> None:
+        if self.instance(name) is not None:
+            raise HarnessError(
+                f"an instance {name} exists already", where=f"project {self.settings.project}", advice="cleanroom sweep lists what dead runs left"
+            )
+
+    def restart(self, name: str, *, within: float) -> None:
+        """Reboot the machine as its owner would: an orderly shutdown, then a start."""
+        body = {"action": "restart", "timeout": int(within), "force": False}
+        with self._expecting(name, "restart", "instance-restarted"):
+            self._operate(lambda api: api.instances[name].state.put(json=body), what=f"{name} to restart", within=within)
+
+    def read_file(self, name: str, path: str) -> bytes:
+        """A file inside the instance; raises `HarnessError` if it cannot be read."""
+        with self._expecting(name, "read", "instance-file-retrieved", path=path), self._asking(f"file {path} in {name}"):
+            return bytes(self.client.api.instances[name].files.get(params={"path": path}, is_api=False).content)
+
+    def push_file(self, name: str, path: str, content: bytes, *, mode: int, kind: str = "file") -> None:
+        """Put one file (or, with `kind` "directory", one folder) owned by root into the instance; recorded as a delivery."""
+        # Both spellings: Incus 6.0 reads either, LXD-era headers went away later.
+        headers = {f"X-{brand}-{key}": value for brand in ("Incus", "LXD") for key, value in _file_headers(mode, kind).items()}
+        with self._expecting(name, "push", "instance-file-pushed", path=path, bytes=len(content)), self._asking(f"file {path} in {name}"):
+            self.client.api.instances[name].files.post(params={"path": path}, data=content, headers=headers)
+
+    def set_config(self, name: str, config: Mapping[str, str]) -> None:
+        """Change `user.*` keys of our own instance; PATCH, because pylxd's save() writes back stale volatile keys."""
+        with self._expecting(name, "mark", "instance-updated"), self._asking(f"configuration of {name}"):
+            self.client.api.instances[name].patch(json={"config": dict(config)})
+
+    def delete(self, name: str, *, within: float | None = None) -> None:
+        """Stop by force, delete, and see that it is gone. Not found is success; a refusal is retried until the deadline, then raised."""
+        limit = within or self.settings.delete_within
+        deadline = Deadline(limit)
+
+        def gone() -> bool | Waiting:
+            instance = self.instance(name)
+            if instance is None:
+                return True
+            try:
+                if instance.status != "Stopped":
+                    body = {"action": "stop", "force": True, "timeout": -1}
+                    with self._expecting(name, "stop", "instance-stopped"):
+                        self._operate(lambda api: api.instances[name].state.put(json=body), what=f"{name} to stop", within=deadline.left + 1)
+                with self._expecting(name, "delete", "instance-deleted"):
+                    self._operate(lambda api: api.instances[name].delete(), what=f"{name} to be deleted", within=deadline.left + 1)
+            except pylxd.exceptions.NotFound:
+                return True
+            except HarnessError as problem:
+                return Waiting(problem.problem)
+            return Waiting("deleted, not yet seen to be gone")
+
+        wait_until(
+            gone, what=f"instance {name} to be gone", within=limit, where=self.settings.endpoint, advice="cleanroom sweep --yes removes it later"
+        )
+        self.guard.owned.discard(name)
+        self.guard.creatable.discard(name)
+
+    def _operate(self, request: Callable[[Any], Any], *, what: str, within: float) -> None:
+        with self._asking(what):
+            answer = request(self.client.api).json()
+        identity = str(answer.get("operation", "")).rsplit("/", 1)[-1]
+        if not identity:
+            return
+
+        def finished() -> bool | Waiting:
+            with self._asking(what):
+                operation = self.client.api.operations[identity].get().json()["metadata"]
+            if operation["status"] == "Success":
+                return True
+            if operation["status"] in {"Failure", "Cancelled"}:
+                raise HarnessError(
+                    f"Incus could not do it: waited for {what}; it says: {operation['err'] or operation['status']}", where=self.settings.endpoint
+                )
+            return Waiting(operation["status"])
+
+        wait_until(finished, what=what, within=within, every=0.1, where=self.settings.endpoint)
+
+    @contextmanager
+    def _expecting(self, name: str, action: str, *events: str, **fields: object) -> Iterator[None]:
+        """Record a change and the life-cycle events it must cause, before it is sent; take them back if it failed."""
+        self._record("hypervisor", action=action, instance=name, expects=list(events), **fields)
+        try:
+            yield
+        except BaseException:
+            self._record("hypervisor", action=f"{action} failed", instance=name, withdraws=list(events))
+            raise
+
+    @contextmanager
+    def _asking(self, what: str) -> Iterator[None]:
+        """NotFound becomes an error of ours, for questions whose subject must exist."""
+        with _speaking_of(self.settings.endpoint):
+            try:
+                yield
+            except pylxd.exceptions.NotFound:
+                raise HarnessError(f"the hypervisor knows no {what}", where=f"project {self.settings.project} at {self.settings.endpoint}") from None
+
+
+@contextmanager
+def _speaking_of(endpoint: str) -> Iterator[None]:
+    """Turn pylxd's and requests' exceptions into ours; NotFound passes, for the caller to judge."""
+    try:
+        yield
+    except pylxd.exceptions.NotFound:
+        raise
+    except pylxd.exceptions.LXDAPIException as problem:
+        raise HarnessError(f"the hypervisor refused: {problem}", where=endpoint) from None
+    except (requests.RequestException, pylxd.exceptions.ClientConnectionFailed, OSError) as problem:
+        raise OutOfReach(f"the hypervisor does not answer: {problem}", where=endpoint) from None
+
+
+def _check_paths(settings: Incus) -> None:
+    if settings.endpoint.startswith("http+unix://"):
+        socket = Path(unquote(settings.endpoint.removeprefix("http+unix://")))
+        if not socket.is_socket():
+            raise OutOfReach("there is no Incus socket", where=str(socket), advice="is the daemon running? for the lab: cleanroom lab up")
+        return
+    if not settings.endpoint.startswith("https://"):
+        raise BadInput("expected https://HOST:PORT or http+unix://PATH (percent-encoded)", where=f"incus.endpoint = {settings.endpoint}")
+    for key in ("client_certificate", "client_key", "server_certificate"):
+        path = getattr(settings, key)
+        if path is None or not path.is_file():
+            raise BadInput(f"cannot read incus.{key}", where=str(path or "(not given)"), advice="a remote Incus needs all three certificates")
+
+
+def _file_headers(mode: int, kind: str) -> dict[str, str]:
+    return {"mode": f"{mode:04o}", "uid": "0", "gid": "0", "type": kind}
+
+
+def unix_endpoint(socket: Path) -> str:
+    """The endpoint of a local daemon's socket, as a site file writes it."""
+    return "http+unix://" + quote(str(socket), safe="")
+
+
+def _instance(data: Mapping[str, Any]) -> Instance:
+    return Instance(
+        name=data["name"],
+        type=data["type"],
+        status=data["status"],
+        created_at=datetime.datetime.fromisoformat(data["created_at"]),
+        config=dict(data["config"]),
+        expanded=dict(data.get("expanded_config") or {}),
+    )

@@ -1,0 +1,107 @@
+"""Git repositories, fetched whole and read without a work tree.
+
+Knows: how to fetch with a declared credential that no argument list, file or configuration ever holds, and how to read a tree at one commit.
+Refuses: the operator's own git configuration, prompts, and revisions it cannot find.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from cleanroom.errors import BadInput, HarnessError, OutOfReach
+from cleanroom.site import Credential, Forge
+
+_FETCH_SECONDS = 300.0
+_READ_SECONDS = 60.0
+_CREDENTIAL = "CLEANROOM_GIT_PASSWORD"
+_Settings = list[tuple[str, str]]
+#: Variables by which somebody's shell could change what git does here.
+_FOREIGN = ("GIT_", "SSH_ASKPASS", "CURL_CA_BUNDLE", "SSL_CERT_")
+
+
+@dataclass(frozen=True)
+class Repository:
+    """A bare copy in `folder`, and the one commit under test."""
+
+    url: str
+    folder: Path
+    commit: str
+
+    def read(self, path: str) -> bytes:
+        """A file at the commit; raises `BadInput` if there is none."""
+        result = _git(["-C", str(self.folder), "cat-file", "blob", f"{self.commit}:{path}"], [], within=_READ_SECONDS)
+        if result.returncode:
+            raise BadInput(f"there is no file {path} at {self.commit[:12]}", where=self.url)
+        return result.stdout
+
+    def paths(self) -> tuple[str, ...]:
+        """Every file path of the tree; raises `HarnessError` if the tree is empty: an empty repository proves nothing."""
+        result = _git(["-C", str(self.folder), "ls-tree", "-r", "-z", "--name-only", self.commit], [], within=_READ_SECONDS)
+        names = tuple(name.decode(errors="replace") for name in result.stdout.split(b"\0") if name)
+        if result.returncode or not names:
+            raise HarnessError(f"the tree at {self.commit[:12]} cannot be listed, or is empty", where=self.url)
+        return names
+
+
+def fetch(url: str, revision: str, folder: Path, *, forge: Forge, credential: Credential | None = None) -> Repository:
+    """Fetch everything the forge offers into `folder` (bare) and find `revision`. Raises `OutOfReach` or `BadInput`."""
+    configuration, secret = _configuration(forge, credential)
+    result = _git(["clone", "--quiet", "--mirror", url, str(folder)], configuration, within=_FETCH_SECONDS, secret=secret)
+    if result.returncode:
+        complaint = result.stderr.decode(errors="replace").strip().splitlines()
+        raise OutOfReach(
+            f"cannot fetch: {complaint[-1] if complaint else 'git said nothing'}", where=url, advice="is the forge up, the credential valid?"
+        )
+    found = _git(["-C", str(folder), "rev-parse", "--verify", "--quiet", f"{revision}^{{commit}}"], [], within=_READ_SECONDS)
+    if found.returncode:
+        raise BadInput(f"there is no revision {revision}", where=url)
+    return Repository(url, folder, found.stdout.decode().strip())
+
+
+def anonymous_refusal(url: str, *, forge: Forge) -> str | None:
+    """What the forge says to a stranger who asks for the repository's refs; None if it serves them. Raises `OutOfReach` if it says nothing."""
+    configuration, _ = _configuration(forge, None)
+    result = _git(["ls-remote", url], configuration, within=_READ_SECONDS)
+    if result.returncode == 0:
+        return None
+    complaint = result.stderr.decode(errors="replace").strip()
+    refused = ("could not read Username", "Authentication failed", "403", "401", "Permission denied", "not found")
+    if any(word in complaint for word in refused):
+        return complaint.splitlines()[-1]
+    raise OutOfReach(f"cannot tell whether a stranger is refused: {complaint or 'git said nothing'}", where=url)
+
+
+def _configuration(forge: Forge, credential: Credential | None) -> tuple[_Settings, Mapping[str, str]]:
+    """Settings for one git process, and the environment that carries its secret."""
+    settings = [("protocol.version", "2"), ("http.followRedirects", "false")]
+    if forge.trust is not None:
+        settings.append(("http.sslCAInfo", str(forge.trust)))
+    settings += [("http.curloptResolve", f"{host}:443:{address}") for host, address in forge.resolve.items()]
+    if credential is None:
+        return settings, {}
+    if credential.token is not None:
+        helper = f'!f() {{ echo "username={credential.user}"; echo "password=${_CREDENTIAL}"; }}; f'
+        settings.append(("credential.helper", helper))
+        return settings, {_CREDENTIAL: credential.token.load("token of the private repository").text()}
+    settings.append(("core.sshCommand", f"ssh -F none -i '{credential.deploy_key}' -o IdentitiesOnly=yes -o BatchMode=yes"))
+    return settings, {}
+
+
+def _git(
+    arguments: list[str], settings: _Settings, *, within: float, secret: Mapping[str, str] | None = None
+) -> subprocess.CompletedProcess[bytes]:
+    environment = {key: value for key, value in os.environ.items() if not key.startswith(_FOREIGN)}
+    environment |= {"GIT_CONFIG_NOSYSTEM": "1", "GIT_CONFIG_GLOBAL": "/dev/null", "GIT_TERMINAL_PROMPT": "0", "LC_ALL": "C", **(secret or {})}
+    environment["GIT_CONFIG_COUNT"] = str(len(settings))
+    for index, (key, value) in enumerate(settings):
+        environment[f"GIT_CONFIG_KEY_{index}"], environment[f"GIT_CONFIG_VALUE_{index}"] = key, value
+    try:
+        return subprocess.run(["git", *arguments], env=environment, stdin=subprocess.DEVNULL, capture_output=True, timeout=within, check=False)
+    except subprocess.TimeoutExpired:
+        raise OutOfReach(f"git {arguments[0]} still ran after {within:.0f} s", where=arguments[-1]) from None
+    except OSError as problem:
+        raise HarnessError(f"cannot run git: {problem.strerror}", advice="install git") from None

@@ -1,0 +1,249 @@
+"""The clean room: one throwaway, from not existing to seen to be gone.
+
+Knows: the stages of a new machine (asked for, addressed, reachable, started), how the suite gets in, and what the machine was like before anything
+was done to it.
+Refuses: a machine that this run did not create, more than one, and one that would not fit into memory.
+"""
+
+from __future__ import annotations
+
+import datetime
+import socket
+import threading
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Self
+
+from cleanroom import marks
+from cleanroom.custody import Watch
+from cleanroom.errors import BadInput, HarnessError, NotOurs, OutOfReach
+from cleanroom.hypervisor import Hypervisor, Instance
+from cleanroom.machine import Machine
+from cleanroom.quantities import show_size, size
+from cleanroom.run import Run
+from cleanroom.site import Access, Site
+from cleanroom.ssh import KeyPair, Ssh
+from cleanroom.wait import Waiting, wait_until
+
+_SSH_PORT = 22
+
+
+@dataclass(frozen=True)
+class Before:
+    """The hypervisor as it was before the throwaway was asked for. `began` is by the server's own clock."""
+
+    began: datetime.datetime
+    uuids: frozenset[str]
+    namesake: str | None
+    image: str
+
+
+@dataclass(frozen=True)
+class Blankness:
+    """What a new machine held before anything was delivered to it."""
+
+    repositories: tuple[str, ...]
+    swarm: str
+    containers: tuple[str, ...]
+    present: tuple[str, ...]
+    key_material: tuple[str, ...]
+    generations: Mapping[str, str]
+    system: str
+
+
+@dataclass(frozen=True)
+class Throwaway:
+    """A machine that did not exist before this run, and the facts that prove it."""
+
+    machine: Machine
+    instance: Instance
+    before: Before
+    blank: Blankness
+    watch: Watch
+
+
+class Room:
+    """Makes the throwaway and unmakes it. A context manager: whatever happens inside, the machine is gone afterwards (or kept, if asked)."""
+
+    def __init__(self, run: Run, site: Site, hypervisor: Hypervisor, *, name: str | None = None) -> None:
+        self.run, self.site, self.hypervisor = run, site, hypervisor
+        self.name = name or site.incus.throwaway
+        self.failed = False
+        self._watch: Watch | None = None
+        self._machine: Machine | None = None
+        self._beat = threading.Event()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def open(self) -> Throwaway:
+        """Create the machine and bring it to the point where the guide can begin. Raises `HarnessError` and leaves nothing if that cannot be done."""
+        with self.run.phase("provision"):
+            before = self._look_before()
+            key = self._access_key()
+            self._watch = Watch(self.hypervisor, self.name, self.run.record)
+            kind = self.hypervisor.instance_type()
+            self.hypervisor.create(self.name, kind=kind, config={**marks.marks(self.run.id), **_cloud_init(self.site.access, key)})
+            threading.Thread(target=self._keep_beating, daemon=True).start()
+            address = self._wait_for_address()
+            self._grant_access(key)
+            machine = self._machine = self._reach(address, key)
+            machine.wait_for_system(within=self.site.incus.boot_within)
+            instance = self.hypervisor.instance(self.name)
+            if instance is None:
+                raise HarnessError("the new machine is gone again", where=self.name)
+            self.run.record(
+                "machine",
+                name=self.name,
+                uuid=instance.uuid,
+                created_at=instance.created_at.isoformat(),
+                image=instance.image,
+                type=instance.type,
+                address=address,
+                boot_id=machine.boot_id(),
+            )
+            return Throwaway(machine, instance, before, self._look_at_blank(machine), self._watch)
+
+    def _look_before(self) -> Before:
+        server = self.hypervisor.server()
+        self.run.record("server", version=server.version, drivers=sorted(server.drivers), clock=server.clock.isoformat())
+        image = self.hypervisor.image_fingerprint()
+        instances = self.hypervisor.instances()
+        self._check_memory(instances)
+        namesake = next((instance for instance in instances if instance.name == self.name), None)
+        if namesake is not None:
+            self._clear(namesake)
+        uuid = namesake.uuid if namesake else None
+        before = Before(server.clock, frozenset(instance.uuid for instance in instances), uuid, image)
+        self.run.record("before", began=before.began.isoformat(), uuids=sorted(before.uuids), namesake=uuid, image=image)
+        return before
+
+    def _clear(self, namesake: Instance) -> None:
+        found = marks.leftover(namesake, holder=None)
+        if found is None:
+            advice = "delete or rename it, or give the throwaway another name (incus.throwaway)"
+            raise NotOurs(
+                f"an instance named {self.name} exists and does not carry our mark", where=f"project {self.site.incus.project}", advice=advice
+            )
+        if found.alive and found.run_id != self.run.id:
+            raise NotOurs(f"the throwaway of another run is there: {found.describe()}", where=f"project {self.site.incus.project}")
+        self.run.say(f"deleting {found.describe()}")
+        self.hypervisor.guard.owned.add(self.name)
+        self.hypervisor.delete(self.name)
+        self.run.record("namesake-deleted", uuid=namesake.uuid, run_of=found.run_id)
+
+    def _check_memory(self, instances: list[Instance]) -> None:
+        """Refuse before creating: what runs now, plus the throwaway, must fit into the guideline."""
+        limits = {i.name: i.expanded.get("limits.memory") or i.config.get("limits.memory") for i in instances if i.is_running and i.name != self.name}
+        taken = sum(size(limit) if limit and not limit.isdigit() else int(limit or 0) for limit in limits.values())
+        wanted, most = self.site.incus.memory, self.site.incus.memory_guideline
+        if taken + wanted > most:
+            problem = f"{show_size(taken)} run already; the throwaway's {show_size(wanted)} would pass the guideline of {show_size(most)}"
+            raise BadInput(problem, where=f"project {self.site.incus.project}", advice="stop something, or change incus.memory_guideline")
+
+    def _access_key(self) -> KeyPair:
+        access = self.site.access
+        if access.private_key is None:
+            return KeyPair.generate(f"cleanroom-{self.run.id}")
+        try:
+            return KeyPair.load(access.private_key.read_bytes(), str(access.private_key))
+        except OSError as problem:
+            raise BadInput(f"cannot read access.private_key: {problem.strerror}", where=str(access.private_key)) from None
+
+    def _wait_for_address(self) -> str:
+        def addressed() -> str | Waiting:
+            return self.hypervisor.address(self.name) or Waiting("no address")
+
+        what = "the new machine to have an address"
+        return wait_until(addressed, what=what, within=self.site.incus.boot_within, every=0.1, where=self.name)
+
+    def _grant_access(self, key: KeyPair) -> None:
+        """The one input beside the bootstrap key: a public key, by the means that the site file names."""
+        method = self.site.access.method
+        if method == "incus-push":
+            self.hypervisor.push_file(self.name, "/root/.ssh", b"", mode=0o700, kind="directory")
+            self.hypervisor.push_file(self.name, "/root/.ssh/authorized_keys", f"{key.public}\n".encode(), mode=0o600)
+        self.run.record("access", method=method, key=key.fingerprint, bytes=len(key.public) + 1)
+
+    def _reach(self, address: str, key: KeyPair) -> Machine:
+        limit = self.site.incus.boot_within
+
+        def listening() -> bool | Waiting:
+            try:
+                socket.create_connection((address, _SSH_PORT), timeout=5).close()
+            except OSError as problem:
+                return Waiting(f"port {_SSH_PORT}: {problem.strerror or problem}")
+            return True
+
+        wait_until(listening, what="the new machine's sshd to listen", within=limit, every=0.1, where=f"{self.name} ({address})")
+        host_key = self.hypervisor.read_file(self.name, self.site.access.host_key_path).decode().strip()
+        ssh = Ssh(address, user=self.site.access.user, key=key, host_key=host_key, record=self.run.record)
+        machine = Machine(self.name, ssh, self.run.record)
+
+        def logged_in() -> bool | Waiting:
+            try:
+                ssh.connect()
+            except OutOfReach as problem:
+                return Waiting(problem.problem)
+            return True
+
+        wait_until(logged_in, what="the new machine to let us in", within=limit, every=0.2, where=machine.where)
+        return machine
+
+    def _look_at_blank(self, machine: Machine) -> Blankness:
+        paths = ("/run/secrets", "/run/secrets.d", "/run/secrets-for-users", self.site.bootstrap.machine_path)
+        certificate = (self.site.certificate.certificate_path, self.site.certificate.key_path)
+        places = ("/root", "/etc", "/home", "/srv", "/opt", "/var/lib")
+        swarm = machine.swarm_state()
+        blank = Blankness(
+            repositories=_lines(machine, "find", "/", "-xdev", "-name", ".git", "-o", "-name", "*.git", "-type", "d"),
+            swarm=swarm,
+            containers=() if swarm == "no docker" else tuple(machine.containers()),
+            present=tuple(path for path in (*paths, *certificate, *self.site.blank.absent) if machine.exists(path)),
+            key_material=_lines(machine, "grep", "-rlIs", "-m1", "AGE-SECRET-KEY-1", *places),
+            generations=machine.generations(),
+            system=machine.current_system(),
+        )
+        self.run.record("blank", **asdict(blank))
+        return blank
+
+    def _keep_beating(self) -> None:
+        while not self._beat.wait(marks.BEAT):
+            try:
+                self.hypervisor.set_config(self.name, marks.heartbeat())
+            except HarnessError as problem:
+                self.run.record("heartbeat-missed", problem=problem.problem)
+
+    def __exit__(self, *_: object) -> None:
+        """Delete the machine and see that it is gone; a failure to do so is raised: a leak is red."""
+        self._beat.set()
+        if self._machine is not None:
+            self._machine.ssh.close()
+        try:
+            if self.name in self.hypervisor.guard.owned:
+                self._delete_or_keep()
+        finally:
+            if self._watch is not None:
+                self._watch.close()
+
+    def _delete_or_keep(self) -> None:
+        keep = self.run.options.keep
+        if self._machine is not None and (keep == "always" or (keep == "on-failure" and self.failed)):
+            self.hypervisor.set_config(self.name, {marks.KEPT: "true"})
+            self.run.record("machine-kept", name=self.name)
+            self.run.say(f"kept {self.name}: incus exec {self.name} --project {self.site.incus.project} -- bash; cleanroom sweep --yes removes it")
+            return
+        with self.run.phase("clean up"):
+            self.hypervisor.delete(self.name)
+            self.run.record("machine-gone", name=self.name)
+
+
+def _cloud_init(access: Access, key: KeyPair) -> dict[str, str]:
+    if access.method != "cloud-init":
+        return {}
+    return {"cloud-init.user-data": f"#cloud-config\ndisable_root: false\nusers:\n  - name: root\n    ssh_authorized_keys:\n      - {key.public}\n"}
+
+
+def _lines(machine: Machine, *argv: str) -> tuple[str, ...]:
+    """The lines that a search prints; 1 means "found nothing" for grep, and "something vanished meanwhile" for find."""
+    return tuple(machine.probe(*argv, ok=(0, 1)).text.splitlines())

@@ -1,0 +1,110 @@
+"""One run of the suite: its name, its folder, its memory, its phases.
+
+Knows: where a run keeps what it learns (`reports/<run>/`, with `latest` beside), what each phase took this time and last time.
+Refuses: to reuse a folder, or to let a line into the transcript that the redactor has not seen.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import platform
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from cleanroom import __version__
+from cleanroom.errors import HarnessError
+from cleanroom.ledger import Ledger
+from cleanroom.marks import new_run_id
+from cleanroom.redact import Redactor
+
+Role = Literal["adversary", "builder"]
+Keep = Literal["never", "on-failure", "always"]
+
+
+@dataclass(frozen=True)
+class Options:
+    """How this run was asked for; anything but the defaults of the adversary lowers its class."""
+
+    role: Role = "adversary"
+    keep: Keep = "never"
+    reuse: bool = False
+    wait: float = 0.0
+
+
+class Run:
+    """The folder, the ledger and the clock of one run."""
+
+    def __init__(self, reports: Path, options: Options, *, announce: Callable[[str], None]) -> None:
+        self.id = new_run_id()
+        self.options = options
+        self.reports = reports
+        self.folder = reports / self.id
+        self._announce = announce
+        self._lock = threading.Lock()
+        try:
+            (self.folder / "journal").mkdir(parents=True)
+        except OSError as problem:
+            raise HarnessError(f"cannot make the report folder: {problem.strerror}", where=str(self.folder)) from None
+        _point(reports / "latest", self.folder.name)
+        self.redactor = Redactor()
+        self.ledger = Ledger(self.folder, self.redactor)
+        self.record = self.ledger.record
+        self._times = reports / ".last-times.json"
+        self.record(
+            "run-began", run=self.id, role=options.role, keep=options.keep, reuse=options.reuse, suite=__version__, python=platform.python_version()
+        )
+
+    def say(self, line: str) -> None:
+        """Tell the person who waits; redacted."""
+        self._announce(self.redactor.clean(line))
+
+    def transcript(self, text: str) -> None:
+        """Append to `transcript.txt`; redacted."""
+        with self._lock, (self.folder / "transcript.txt").open("a", encoding="utf-8") as file:
+            file.write(self.redactor.clean(text))
+
+    @contextmanager
+    def phase(self, name: str) -> Iterator[None]:
+        """Announce a phase with last time's duration, record it, remember how long it took if it ended well."""
+        last = self._last_times().get(name)
+        self.record("phase-began", name=name)
+        self.say(f"{name} ..." + (f" (last time {last:.1f} s)" if last else ""))
+        began = time.monotonic()
+        outcome = "failed"
+        try:
+            yield
+            outcome = "done"
+        finally:
+            seconds = round(time.monotonic() - began, 3)
+            self.record("phase-ended", name=name, outcome=outcome, seconds=seconds)
+            self.say(f"{name} {outcome} after {seconds:.1f} s")
+            if outcome == "done":
+                self._remember(name, seconds)
+
+    def close(self, **fields: object) -> None:
+        """The last event; nothing is recorded afterwards."""
+        self.record("run-ended", run=self.id, **fields)
+        self.ledger.close()
+
+    def _last_times(self) -> dict[str, float]:
+        try:
+            return {str(key): float(value) for key, value in json.loads(self._times.read_text(encoding="utf-8")).items()}
+        except (OSError, ValueError, AttributeError):
+            return {}  # a comfort, not a fact: an unreadable file only means that nobody knows
+
+    def _remember(self, name: str, seconds: float) -> None:
+        with contextlib.suppress(OSError):
+            self._times.write_text(json.dumps({**self._last_times(), name: seconds}, indent=1), encoding="utf-8")
+
+
+def _point(link: Path, target: str) -> None:
+    """Make `link` name `target`, atomically, so that a reader never finds it missing."""
+    beside = link.with_name(f".{link.name}-{target}")
+    beside.symlink_to(target)
+    beside.replace(link)
