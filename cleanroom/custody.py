@@ -11,15 +11,15 @@ import re
 import threading
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import pylxd.client
 from ws4py.client.threadedclient import WebSocketClient
 
-from cleanroom.errors import HarnessError
+from cleanroom.errors import CheckFailed, HarnessError
 from cleanroom.hypervisor import Hypervisor
-from cleanroom.ledger import Ledger
+from cleanroom.ledger import Event, Ledger
 from cleanroom.machine import Machine
 from cleanroom.wait import Waiting, wait_until
 
@@ -113,7 +113,7 @@ def strange_events(ledger: Ledger, watch: Watch) -> list[str]:
             if event["instance"] == watch.instance:
                 left.update(event.get("expects", ()))
                 left.subtract(event.get("withdraws", ()))
-        left.subtract(str(event["action"]) for event in ledger.of("lifecycle"))
+        left.subtract(_told(event) for event in ledger.of("lifecycle") if event["instance"] == watch.instance)
         return left
 
     def arrived() -> bool | Waiting:
@@ -125,8 +125,14 @@ def strange_events(ledger: Ledger, watch: Watch) -> list[str]:
     if watch.has_gap:
         raise HarnessError("cannot tell who touched the machine: the hypervisor's events were not heard for a while", where=watch.instance)
     surplus = -balance()
-    told = {str(event["action"]): event.get("requestor") for event in ledger.of("lifecycle")}
-    return [f"{action} ({count} more than this run caused; requestor {told[action]})" for action, count in sorted(surplus.items())]
+    told = {_told(event): event.get("requestor") or "unnamed" for event in ledger.of("lifecycle")}
+    return [f"{name} ({count} more than this run caused; requestor {told[name]})" for name, count in sorted(surplus.items())]
+
+
+def _told(event: Event) -> str:
+    """An event as our acts predict it: its action, and the path where it is about a file."""
+    path = (event.get("context") or {}).get("path")
+    return f"{event['action']} {path}" if path else str(event["action"])
 
 
 def logins(machine: Machine) -> list[Login]:
@@ -138,10 +144,24 @@ def logins(machine: Machine) -> list[Login]:
     return found
 
 
-def strange_logins(ledger: Ledger, machine: Machine) -> list[Login]:
-    """Log-ins on the machine that this run did not make; those seen before a reboot are in the ledger too."""
+def record_logins(ledger: Ledger, machine: Machine) -> None:
+    """Put the machine's own list of log-ins into the ledger."""
     for login in logins(machine):
-        ledger.record("login", user=login.user, address=login.address, port=login.port, method=login.method, key=login.key)
+        ledger.record("login", machine=machine.name, **asdict(login))
+
+
+def check_events(ledger: Ledger, watch: Watch) -> None:
+    """Every event about the instance is explained by an act of this run; raises `CheckFailed` naming those that are not."""
+    strange = strange_events(ledger, watch)
+    if strange:
+        raise CheckFailed("every life-cycle event is an act of this run", seen="; ".join(strange), where=f"instance {watch.instance}")
+
+
+def check_logins(ledger: Ledger, machine: Machine) -> None:
+    """Every log-in on the machine, in any boot, is one that this run made: same port, same key."""
+    record_logins(ledger, machine)
     ours = {(event["port"], event["key"]) for event in ledger.of("ssh-login")}
-    seen = {Login(e["method"], e["user"], e["address"], e["port"], e["key"]) for e in ledger.of("login")}
-    return sorted((login for login in seen if (login.port, login.key) not in ours), key=lambda login: login.port)
+    seen = [Login(e["method"], e["user"], e["address"], e["port"], e["key"]) for e in ledger.of("login") if e["machine"] == machine.name]
+    strange = sorted({str(login) for login in seen if (login.port, login.key) not in ours})
+    if strange:
+        raise CheckFailed("every log-in is one of this run", seen="; ".join(strange), where=machine.where)

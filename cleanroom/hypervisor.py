@@ -198,14 +198,15 @@ class Hypervisor:
 
     def read_file(self, name: str, path: str) -> bytes:
         """A file inside the instance; raises `HarnessError` if it cannot be read."""
-        with self._expecting(name, "read", "instance-file-retrieved", path=path), self._asking(f"file {path} in {name}"):
+        with self._expecting(name, "read", f"instance-file-retrieved {path}"), self._asking(f"file {path} in {name}"):
             return bytes(self.client.api.instances[name].files.get(params={"path": path}, is_api=False).content)
 
     def push_file(self, name: str, path: str, content: bytes, *, mode: int, kind: str = "file") -> None:
         """Put one file (or, with `kind` "directory", one folder) owned by root into the instance; recorded as a delivery."""
         # Both spellings: Incus 6.0 reads either, LXD-era headers went away later.
         headers = {f"X-{brand}-{key}": value for brand in ("Incus", "LXD") for key, value in _file_headers(mode, kind).items()}
-        with self._expecting(name, "push", "instance-file-pushed", path=path, bytes=len(content)), self._asking(f"file {path} in {name}"):
+        events = [f"instance-file-pushed {path}"] if kind == "file" else []  # Incus tells of files, not of folders
+        with self._expecting(name, "push", *events, path=path, bytes=len(content)), self._asking(f"file {path} in {name}"):
             self.client.api.instances[name].files.post(params={"path": path}, data=content, headers=headers)
 
     def set_config(self, name: str, config: Mapping[str, str]) -> None:

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from cleanroom.errors import CheckFailed
 from cleanroom.guide import Command, Guide
 from cleanroom.guide_shell import Answer, GuideShell
-from cleanroom.machine import Machine
+from cleanroom.machine import Machine, Purpose
 from cleanroom.operator_side import Desk
 from cleanroom.quantities import show_duration
 from cleanroom.redact import Secret
@@ -90,8 +90,8 @@ class Follower:
     transcript: Callable[[str], object]
     alive: Callable[[Command, float, str], None]
 
-    def follow(self, guide: Guide, *, kind: str = "guide") -> Installation:
-        """Run every command of `guide` in order, until one does not end as documented. `kind` names the record (`guide`, or a declared repetition)."""
+    def follow(self, guide: Guide, *, kind: Purpose = "guide") -> Installation:
+        """Run every command of `guide` in order, until one does not end as documented. `kind` names the record."""
         outcomes: list[Outcome] = []
         brought_by: Command | None = None
         with ExitStack() as stack:
@@ -99,7 +99,7 @@ class Follower:
             shells: dict[str, GuideShell] = {}
             for command in guide.commands:
                 if command.place not in shells:
-                    shells[command.place] = stack.enter_context(self._shell(command.place, desk))
+                    shells[command.place] = stack.enter_context(self._shell(command.place, desk, kind))
                 outcomes.append(self._run(command, shells[command.place], desk, kind))
                 if brought_by is None and self._key_is_there():
                     brought_by = command
@@ -108,13 +108,13 @@ class Follower:
                     break
         return Installation(guide, self.machine, tuple(outcomes), brought_by)
 
-    def _shell(self, place: str, desk: Desk) -> GuideShell:
+    def _shell(self, place: str, desk: Desk, kind: Purpose) -> GuideShell:
         if place == "operator":
             variables = {**self.variables, "MACHINE": self.machine.ssh.address}
             return GuideShell(desk.place, str(desk.folder / "guide"), variables=variables, watch=os.getpid())
-        return GuideShell(self.machine, _REMOTE_FOLDER, variables={**self.variables, **self.secrets})
+        return GuideShell(self.machine.errand(kind), _REMOTE_FOLDER, variables={**self.variables, **self.secrets})
 
-    def _run(self, command: Command, shell: GuideShell, desk: Desk, kind: str) -> Outcome:
+    def _run(self, command: Command, shell: GuideShell, desk: Desk, kind: Purpose) -> Outcome:
         self.record(f"{kind}-command", number=command.number, place=command.place, where=command.where, command=command.text)
         answer = shell.run(command.text, within=command.within, alive=lambda elapsed, line: self.alive(command, elapsed, line))
         desk.account()

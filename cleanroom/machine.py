@@ -9,15 +9,21 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal
 
 from cleanroom.errors import CheckFailed, HarnessError, OutOfReach
+from cleanroom.ledger import Event
 from cleanroom.probes import check_read_only
 from cleanroom.ssh import Result, Ssh
 from cleanroom.wait import Waiting, wait_until
 
 _PROBE_SECONDS = 60.0
 _NOT_FOUND = 127
+#: Characters of one word of an argument list that the ledger keeps.
+_WORD = 200
+
+#: Why a command was sent: to look, as part of following the guide, or as part of doing a piece of it again.
+Purpose = Literal["probe", "guide", "repetition"]
 
 
 @dataclass(frozen=True)
@@ -70,7 +76,7 @@ class SwarmService:
 class Machine:
     """One machine under test. `execute` is the primitive; `probe` is `execute` for commands that only look, recorded as such."""
 
-    def __init__(self, name: str, ssh: Ssh, record: Callable[..., object]) -> None:
+    def __init__(self, name: str, ssh: Ssh, record: Callable[..., Event]) -> None:
         self.name = name
         self.ssh = ssh
         self._record = record
@@ -80,9 +86,17 @@ class Machine:
         """The host as error texts name it."""
         return f"{self.name} ({self.ssh.address})"
 
-    def execute(self, command: str | Sequence[str], *, stdin: bytes = b"", within: float) -> Result:
-        """Run a command; never judges. Raises `OutOfReach` or `OutOfTime`. Whoever calls this records it."""
-        return self.ssh.run(command, stdin=stdin, within=within)
+    def execute(self, command: str | Sequence[str], *, purpose: Purpose, stdin: bytes = b"", within: float) -> Result:
+        """Run a command; never judges. Raises `OutOfReach` or `OutOfTime`. Each is recorded with its purpose: C4.4 is judged from that."""
+        words = [command] if isinstance(command, str) else [word if len(word) <= _WORD else f"{word[:_WORD]}..." for word in command]
+        sent = self._record("command", machine=self.name, purpose=purpose, argv=words)
+        result = self.ssh.run(command, stdin=stdin, within=within)
+        self._record("command-ended", of=sent["n"], status=result.status, seconds=round(result.seconds, 3))
+        return result
+
+    def errand(self, purpose: Purpose) -> Errand:
+        """This machine as a place for a guide's shell."""
+        return Errand(self, purpose)
 
     def probe(self, *argv: str, ok: Sequence[int] = (0,), within: float = _PROBE_SECONDS) -> Result:
         """Look at something. Raises `HarnessError` if the command could change anything or ends with a status outside `ok`.
@@ -91,11 +105,10 @@ class Machine:
         """
         check_read_only(argv)
         try:
-            result = self.execute(argv, within=within)
+            result = self.execute(argv, purpose="probe", within=within)
         except OutOfReach:
             self.ssh.close()
-            result = self.execute(argv, within=within)
-        self._record("probe", machine=self.name, argv=list(argv), status=result.status, seconds=round(result.seconds, 3))
+            result = self.execute(argv, purpose="probe", within=within)
         if result.status not in ok:
             raise HarnessError(f"cannot tell: `{' '.join(argv)}` ended with {result.status}: {result.complaint}", where=self.where)
         return result
@@ -211,6 +224,21 @@ class Machine:
             return Waiting("still the old boot") if boot == unlike else boot
 
         return wait_until(booted, what="a new boot to answer over SSH", within=within, where=self.where)
+
+
+@dataclass(frozen=True)
+class Errand:
+    """A machine seen by one who runs commands on it for one purpose."""
+
+    machine: Machine
+    purpose: Purpose
+
+    @property
+    def where(self) -> str:
+        return self.machine.where
+
+    def execute(self, command: str | Sequence[str], *, stdin: bytes = b"", within: float) -> Result:
+        return self.machine.execute(command, purpose=self.purpose, stdin=stdin, within=within)
 
 
 def _unit(name: str, block: Mapping[str, str]) -> Unit:

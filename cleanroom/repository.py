@@ -91,9 +91,7 @@ def _configuration(forge: Forge, credential: Credential | None) -> tuple[_Settin
     return settings, {}
 
 
-def _git(
-    arguments: list[str], settings: _Settings, *, within: float, secret: Mapping[str, str] | None = None
-) -> subprocess.CompletedProcess[bytes]:
+def _git(arguments: list[str], settings: _Settings, *, within: float, secret: Mapping[str, str] | None = None) -> subprocess.CompletedProcess[bytes]:
     environment = {key: value for key, value in os.environ.items() if not key.startswith(_FOREIGN)}
     environment |= {"GIT_CONFIG_NOSYSTEM": "1", "GIT_CONFIG_GLOBAL": "/dev/null", "GIT_TERMINAL_PROMPT": "0", "LC_ALL": "C", **(secret or {})}
     environment["GIT_CONFIG_COUNT"] = str(len(settings))

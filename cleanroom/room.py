@@ -7,11 +7,9 @@ Refuses: a machine that this run did not create, more than one, and one that wou
 
 from __future__ import annotations
 
-import datetime
 import socket
 import threading
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from typing import Self
 
 from cleanroom import marks
@@ -23,43 +21,10 @@ from cleanroom.quantities import show_size, size
 from cleanroom.run import Run
 from cleanroom.site import Access, Site
 from cleanroom.ssh import KeyPair, Ssh
+from cleanroom.throwaway import Before, Blankness, Throwaway
 from cleanroom.wait import Waiting, wait_until
 
 _SSH_PORT = 22
-
-
-@dataclass(frozen=True)
-class Before:
-    """The hypervisor as it was before the throwaway was asked for. `began` is by the server's own clock."""
-
-    began: datetime.datetime
-    uuids: frozenset[str]
-    namesake: str | None
-    image: str
-
-
-@dataclass(frozen=True)
-class Blankness:
-    """What a new machine held before anything was delivered to it."""
-
-    repositories: tuple[str, ...]
-    swarm: str
-    containers: tuple[str, ...]
-    present: tuple[str, ...]
-    key_material: tuple[str, ...]
-    generations: Mapping[str, str]
-    system: str
-
-
-@dataclass(frozen=True)
-class Throwaway:
-    """A machine that did not exist before this run, and the facts that prove it."""
-
-    machine: Machine
-    instance: Instance
-    before: Before
-    blank: Blankness
-    watch: Watch
 
 
 class Room:
@@ -102,7 +67,7 @@ class Room:
                 address=address,
                 boot_id=machine.boot_id(),
             )
-            return Throwaway(machine, instance, before, self._look_at_blank(machine), self._watch)
+            return Throwaway(self.run.id, machine, instance, before, self._look_at_blank(machine), self._watch)
 
     def _look_before(self) -> Before:
         server = self.hypervisor.server()

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,10 +17,12 @@ from requests_toolbelt.adapters.host_header_ssl import HostHeaderSSLAdapter
 
 from cleanroom.errors import CheckFailed, OutOfTime
 from cleanroom.redact import Secret
-from cleanroom.site import Endpoint
+from cleanroom.site import Endpoint, Webhook
 from cleanroom.wait import Waiting, wait_until
 
 _VISIT_SECONDS = 10.0
+#: A ping: what a bridge may take without doing anything.
+_HOOK_BODY = b'{"zen":"a clean room","hook_id":0}'
 
 
 @dataclass(frozen=True)
@@ -76,6 +78,45 @@ class Visitor:
         except OutOfTime as problem:
             expected = f"status {endpoint.status} and the marker {endpoint.marker!r} over verified TLS within {endpoint.within:.0f} s"
             raise CheckFailed(expected, seen=problem.problem.rsplit("last seen: ", 1)[-1], where=where) from None
+
+
+def check_endpoints(visitor: Visitor, endpoints: Sequence[Endpoint]) -> None:
+    """Each endpoint answers as declared; all of them are looked at before any is judged, and every fault is told."""
+    faults: list[CheckFailed] = []
+    for endpoint in endpoints:
+        try:
+            visitor.expect(endpoint)
+        except CheckFailed as fault:
+            faults.append(fault)
+    if len(faults) > 1:
+        seen = "; ".join(f"{fault.where}: {fault.seen}" for fault in faults)
+        raise CheckFailed(f"all {len(endpoints)} public endpoints answer as the site says", seen=seen, where=visitor.address)
+    if faults:
+        raise faults[0]
+
+
+def check_webhook_accepted(visitor: Visitor, webhook: Webhook, secret: Secret) -> None:
+    """The bridge takes a body signed with git's secret."""
+    _check_hook(visitor, webhook, {webhook.header: signature(secret, _HOOK_BODY)}, webhook.accepted, "signed with git's secret")
+
+
+def check_webhook_refused(visitor: Visitor, webhook: Webhook, secret: Secret) -> None:
+    """The bridge refuses a signature by another secret, one over another body, and a body without any - for their signature, not by being broken."""
+    check_webhook_accepted(visitor, webhook, secret)
+    stranger = Secret(secret.reveal()[::-1] + b"x", name="a wrong webhook secret")
+    _check_hook(visitor, webhook, {webhook.header: signature(stranger, _HOOK_BODY)}, webhook.refused, "signed with another secret")
+    _check_hook(visitor, webhook, {webhook.header: signature(secret, b"another body")}, webhook.refused, "with the signature of another body")
+    _check_hook(visitor, webhook, {}, webhook.refused, "without a signature")
+
+
+def _check_hook(visitor: Visitor, webhook: Webhook, headers: Mapping[str, str], status: int, what: str) -> None:
+    where = f"https://{webhook.host}{webhook.path} at {visitor.address}"
+    try:
+        visit = visitor.visit(webhook.host, webhook.path, body=_HOOK_BODY, headers={"Content-Type": "application/json", **headers})
+    except requests.RequestException as problem:
+        raise CheckFailed(f"the bridge answers a webhook {what}", seen=_plain(problem), where=where) from None
+    if visit.status != status:
+        raise CheckFailed(f"a webhook {what} is answered with status {status}", seen=f"status {visit.status}", where=where)
 
 
 def signature(secret: Secret, body: bytes) -> str:

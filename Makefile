@@ -1,0 +1,47 @@
+# Two targets matter to a stranger: `make acceptance` and `make test`. Everything they need is installed by them, on a Debian machine, as root.
+VENV := .venv
+PY := $(VENV)/bin/python
+STAMP := $(VENV)/.installed
+
+.PHONY: acceptance test check bench lab-down sabotage clean
+.DEFAULT_GOAL := help
+
+help:
+	@echo "make acceptance [ARGS=\"features/c4_cleanroom.feature -k reboot\"]   every feature, cold, against the embedded lab; leaves reports/latest/"
+	@echo "make test                  the suite's own tests"
+	@echo "make check                 ruff, mypy --strict, unit tests: under a minute"
+	@echo "make sabotage [ONLY=c4]    break the lab's site in named ways; each must turn its scenario red"
+	@echo "make bench                 measurements, as ratios side by side"
+	@echo "make lab-down              end the lab and leave nothing of it"
+
+$(STAMP): pyproject.toml lab/venv
+	bash lab/venv $(VENV)
+	touch $(STAMP)
+
+.PHONY: machine
+machine: $(STAMP)
+	bash lab/install
+
+acceptance: machine
+	$(VENV)/bin/pytest $(if $(ARGS),$(ARGS),features)
+
+test: machine check
+	$(VENV)/bin/pytest tests/plugin tests/lab tests/interop
+
+check: $(STAMP)
+	$(VENV)/bin/ruff check .
+	$(VENV)/bin/ruff format --check .
+	$(VENV)/bin/mypy
+	$(VENV)/bin/pytest -q tests/unit
+
+sabotage: machine
+	$(PY) -m tests.sabotage $(ONLY)
+
+bench: machine
+	$(PY) -m bench
+
+lab-down: $(STAMP)
+	$(VENV)/bin/cleanroom lab down
+
+clean:
+	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache *.egg-info

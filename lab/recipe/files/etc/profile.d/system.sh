@@ -1,0 +1,2 @@
+# The running system's own programs come first.
+PATH=/run/current-system/sw/bin:$PATH
