@@ -18,6 +18,7 @@ from cleanroom.errors import BadInput, HarnessError, NotOurs, OutOfReach
 from cleanroom.hypervisor import Hypervisor, Instance
 from cleanroom.machine import Machine
 from cleanroom.quantities import show_size, size
+from cleanroom.reuse import Recollection
 from cleanroom.run import Run
 from cleanroom.site import Access, Site
 from cleanroom.ssh import KeyPair, Ssh
@@ -25,6 +26,7 @@ from cleanroom.throwaway import Before, Blankness, Throwaway
 from cleanroom.wait import Waiting, wait_until
 
 _SSH_PORT = 22
+_JOURNAL_LINES = 20_000
 
 
 class Room:
@@ -40,6 +42,18 @@ class Room:
 
     def __enter__(self) -> Self:
         return self
+
+    def reopen(self, recollection: Recollection) -> Throwaway:
+        """Go on with a kept machine: let in anew, marked anew, its facts recalled."""
+        with self.run.phase("reuse"):
+            key = self._access_key()
+            recollection.retell(self.run)
+            self.hypervisor.guard.owned.add(self.name)
+            self._watch = Watch(self.hypervisor, self.name, self.run.record)
+            self.hypervisor.set_config(self.name, {**marks.marks(self.run.id), marks.KEPT: "false"})
+            self._grant_access(key)
+            machine = self._machine = self._reach(self._wait_for_address(), key)
+            return Throwaway(self.run.id, machine, recollection.instance, recollection.before, recollection.blank, self._watch)
 
     def open(self) -> Throwaway:
         """Create the machine and bring it to the point where the guide can begin. Raises `HarnessError` and leaves nothing if that cannot be done."""
@@ -183,6 +197,7 @@ class Room:
         """Delete the machine and see that it is gone; a failure to do so is raised: a leak is red."""
         self._beat.set()
         if self._machine is not None:
+            self._save_journal(self._machine)
             self._machine.ssh.close()
         try:
             if self.name in self.hypervisor.guard.owned:
@@ -190,6 +205,14 @@ class Room:
         finally:
             if self._watch is not None:
                 self._watch.close()
+
+    def _save_journal(self, machine: Machine) -> None:
+        """What the machine logged, for whoever wants to know why: best effort, for the machine may be broken."""
+        try:
+            text = machine.probe("journalctl", "--no-pager", "--output=short-iso", f"--lines={_JOURNAL_LINES}").text
+        except HarnessError as problem:
+            text = f"the journal could not be read: {problem.problem}"
+        (self.run.folder / "journal" / f"{self.name}.log").write_text(self.run.redactor.clean(text) + "\n", encoding="utf-8")
 
     def _delete_or_keep(self) -> None:
         keep = self.run.options.keep

@@ -2,6 +2,7 @@
 # Runs in the new root, once: turns a Debian with Nix into a machine that keeps NixOS' contract.
 set -euo pipefail
 export HOME=/root PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin LC_ALL=C.UTF-8
+mount -t devpts -o ptmxmode=0666 devpts /dev/pts # Nix reads its builders through a terminal
 
 # What a blank machine runs: a network, a way in, a journal. What it does not: Docker, timers, consoles.
 systemctl enable --quiet systemd-networkd systemd-resolved ssh
