@@ -31,6 +31,8 @@ class Guard:
         """Return if the request may be sent; raise `NotOurs` if not."""
         parts = urlsplit(url)
         path = unquote(parts.path) or "/"
+        if any(part in {".", ".."} for part in path.split("/")):
+            raise NotOurs(f"refused to send {method} {path}: a path that leads elsewhere than it says", where="cleanroom/guard.py")
         projects = {str(value) for value in (*parse_qs(parts.query).get("project", ()), params.get("project", self.project))}
         if projects != {self.project}:
             raise NotOurs(
@@ -58,6 +60,8 @@ class Guard:
         else:
             match = re.match(r"/1\.0/instances/([^/]+)", path)
             name, allowed = (match[1] if match else ""), self.owned
+        if isinstance(body, dict) and body.get("project", self.project) != self.project:
+            raise NotOurs(f"refused to send {method} {path}: it would move {name} to project {body['project']}", where="cleanroom/guard.py")
         if name not in allowed:
             what = f"instance {name}" if name else path
             raise NotOurs(f"refused to send {method} {path}: this run did not make {what}", where="cleanroom/guard.py")

@@ -69,6 +69,7 @@ def parse(markdown: str, *, file: str, within: float) -> Guide:
         if token.type != "fence" or token.map is None:
             continue
         language, *words = token.info.split() or [""]
+        language = language.lower()
         if language not in _SHELLS | _CONSOLES:
             continue
         where = f"{file}:{token.map[0] + 1}"
@@ -77,8 +78,12 @@ def parse(markdown: str, *, file: str, within: float) -> Guide:
             continue
         place, limit, status = options
         split = _console if language in _CONSOLES else _statements
-        for line, text in split(token.content, token.map[0] + 2, file):
-            commands.append(Command(len(commands) + 1, file, line, place, text, limit, status))
+        found = [*split(token.content, token.map[0] + 2, file)]
+        if not found:
+            raise BadInput(
+                "this block runs, and has no command", where=where, advice="a console block's commands follow `$ ` or `# `; say example if it is none"
+            )
+        commands += [Command(len(commands) + n, file, line, place, text, limit, status) for n, (line, text) in enumerate(found, start=1)]
     if not commands:
         raise BadInput(
             "the guide has no command to run", where=file, advice="a command stands in a fenced block whose language is sh, bash or console"
@@ -96,7 +101,7 @@ def _options(words: list[str], where: str, within: float) -> tuple[Place, float,
             return None
         if word in {"machine", "operator"}:
             place = "operator" if word == "operator" else "machine"
-        elif key == "status" and value.isdigit():
+        elif key == "status" and value.isascii() and value.isdecimal():
             status = int(value)
         elif key == "within" and equals:
             try:
@@ -146,7 +151,7 @@ def _console(content: str, first: int, file: str) -> Iterator[tuple[int, str]]:
 
 def _is_complete(text: str, where: str) -> bool:
     """Bash's own judgement; raises `BadInput` for text that no further line could mend."""
-    if text.endswith("\\") and not text.endswith("\\\\"):
+    if (len(text) - len(text.rstrip("\\"))) % 2:
         return False
     verdict = subprocess.run(["bash", "-n"], input=text + "\n", capture_output=True, text=True, check=False, env={**os.environ, "LC_ALL": "C"})
     if "here-document" in verdict.stderr:

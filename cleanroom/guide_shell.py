@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol, Self
 
-from cleanroom.errors import HarnessError, OutOfReach
+from cleanroom.errors import HarnessError, OutOfReach, OutOfTime
 from cleanroom.redact import Secret
 from cleanroom.ssh import Result
 from cleanroom.wait import Deadline, Waiting, wait_until
@@ -33,8 +33,8 @@ echo $$ > "$__guide/pid"
 trap '__s=$?; [ "$__n" -gt 0 ] && { echo "$__s" > "$__guide/$__n.tmp"; mv "$__guide/$__n.tmp" "$__guide/$__n.status"; }' EXIT
 exec 3<>"$__guide/in"
 while :; do
-  IFS= read -r -d '' -t 2 -u 3 __command
-  __s=$?
+  __s=0
+  IFS= read -r -d '' -t 2 -u 3 __command || __s=$?
   if [ "$__s" -gt 128 ]; then
     [ -z "$__watch" ] || kill -0 "$__watch" 2>/dev/null || exit 0
     continue
@@ -52,12 +52,20 @@ set -e
 mkdir -m 0700 "$1"
 mkfifo -m 0600 "$1/in"
 while IFS='=' read -r name value; do export "$name=$(printf %s "$value" | base64 -d)"; done
-setsid bash -l -c "$3" guide-shell "$1" "$2" < /dev/null > /dev/null 2>&1 &
+setsid bash ${4:+-l} -c "$3" guide-shell "$1" "$2" < /dev/null > /dev/null 2>&1 &
 """
+
+# Hands the command on standard input to the shell, if that still lives; it has written its pid by the time it can take one.
+_TELL = r"""
+for _ in 1 2 3 4 5 6 7 8 9 10; do [ -e "$1/pid" ] && break; sleep 0.1; done
+kill -0 "$(cat "$1/pid")" 2>/dev/null || exit 3
+cat > "$1/in"
+"""
+_GONE = 3
 
 # Waits a little for the status of command $2, then tells it (or `running`, or `dead`) on the first line, and what is new of both streams.
 _NEWS = r"""
-cd "$1"
+cd "$1" 2>/dev/null || { echo dead; exit 0; }
 tries=$(($5 * 20))
 while [ ! -e "$2.status" ] && [ $tries -gt 0 ]; do
   [ -e pid ] && ! kill -0 "$(cat pid)" 2>/dev/null && [ ! -e "$2.status" ] && { echo dead; exit 0; }
@@ -96,18 +104,22 @@ class Answer:
 
 
 class GuideShell:
-    """A shell in `folder` at `place`. Use as a context manager: leaving it ends the shell and removes the folder."""
+    """A shell in `folder` at `place`. Use as a context manager: leaving it ends the shell and removes the folder.
 
-    def __init__(self, place: Place, folder: str, *, variables: Mapping[str, str | Secret], watch: int | None = None) -> None:
+    A `login` shell reads the profile, as a visitor's would; the operator's does not, for a profile may put its own programs before ours.
+    """
+
+    def __init__(self, place: Place, folder: str, *, variables: Mapping[str, str | Secret], login: bool, watch: int | None = None) -> None:
         self.place = place
         self.folder = folder
         self._variables = variables
         self._watch = str(watch or "")
+        self._login = ["login"] if login else []
         self._number = 0
 
     def __enter__(self) -> Self:
         lines = [f"{name}={base64.b64encode(_bytes(value)).decode()}\n" for name, value in self._variables.items()]
-        argv = ["bash", "-c", _LAUNCH, "guide", self.folder, self._watch, _LOOP]
+        argv = ["bash", "-c", _LAUNCH, "guide", self.folder, self._watch, _LOOP, *self._login]
         result = self.place.execute(argv, stdin="".join(lines).encode(), within=30.0)
         if not result.ok:
             raise HarnessError(f"cannot start a shell for the guide: {result.complaint}", where=self.place.where)
@@ -117,7 +129,9 @@ class GuideShell:
         """Run one command to its end or its limit (seconds). `alive(elapsed, last line)` is called while it runs."""
         self._number += 1
         deadline = Deadline(within)
-        sent = self.place.execute(["bash", "-c", 'cat > "$1/in"', "guide", self.folder], stdin=command.encode() + b"\0", within=30.0)
+        sent = self.place.execute(["bash", "-c", _TELL, "guide", self.folder], stdin=command.encode() + b"\0", within=30.0)
+        if sent.status == _GONE:
+            return Answer(status=None, fate="dead", stdout=b"", stderr=b"", seconds=deadline.elapsed)
         if not sent.ok:
             raise HarnessError(f"the shell of the guide does not take commands: {sent.complaint}", where=self.place.where)
         out, err = bytearray(), bytearray()
@@ -127,7 +141,7 @@ class GuideShell:
             argv = ["bash", "-c", _NEWS, "guide", self.folder, str(self._number), str(len(out)), str(len(err)), str(wanted)]
             try:
                 result = self.place.execute(argv, within=wanted + 15.0)
-            except OutOfReach as problem:
+            except (OutOfReach, OutOfTime) as problem:
                 if deadline.passed:
                     return "unreachable"
                 return Waiting(problem.problem)

@@ -111,8 +111,8 @@ class Follower:
     def _shell(self, place: str, desk: Desk, kind: Purpose) -> GuideShell:
         if place == "operator":
             variables = {**self.variables, "MACHINE": self.machine.ssh.address}
-            return GuideShell(desk.place, str(desk.folder / "guide"), variables=variables, watch=os.getpid())
-        return GuideShell(self.machine.errand(kind), _REMOTE_FOLDER, variables={**self.variables, **self.secrets})
+            return GuideShell(desk.place, str(desk.folder / "guide"), variables=variables, login=False, watch=os.getpid())
+        return GuideShell(self.machine.errand(kind), _REMOTE_FOLDER, variables={**self.variables, **self.secrets}, login=True)
 
     def _run(self, command: Command, shell: GuideShell, desk: Desk, kind: Purpose) -> Outcome:
         self.record(f"{kind}-command", number=command.number, place=command.place, where=command.where, command=command.text)

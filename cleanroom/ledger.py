@@ -53,8 +53,10 @@ class Ledger:
                 "at": datetime.datetime.now(datetime.UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z"),
                 "t": round(time.monotonic() - self._start, 3),
                 "kind": kind,
-                **self.redactor.clean_data(fields),
             }
+            if clash := event.keys() & fields.keys():
+                raise HarnessError(f"an event's fields may not be called {', '.join(sorted(clash))}", where=str(self.path))
+            event |= self.redactor.clean_data(fields)
             line = json.dumps(event, ensure_ascii=False, separators=(",", ":")).encode()
             try:
                 self._file.write(line + b"\n")

@@ -91,7 +91,7 @@ class Redactor:
 
 
 def _forms(value: bytes) -> set[str]:
-    forms = {base64.b64encode(value).decode().rstrip("="), value.hex(), value.hex().upper()}
+    forms = {value.decode(errors="backslashreplace"), base64.b64encode(value).decode().rstrip("="), value.hex(), value.hex().upper()}
     try:
         text = value.decode()
     except UnicodeDecodeError:

@@ -6,8 +6,11 @@ Refuses: the operator's own git configuration, prompts, and revisions it cannot 
 
 from __future__ import annotations
 
+import io
 import os
+import re
 import subprocess
+import tarfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,8 +22,19 @@ _FETCH_SECONDS = 300.0
 _READ_SECONDS = 60.0
 _CREDENTIAL = "CLEANROOM_GIT_PASSWORD"
 _Settings = list[tuple[str, str]]
+#: What git says when it was the forge that said no, and not the network: a private repository may also be denied to exist.
+_REFUSED = re.compile(r"could not read Username|Authentication failed|returned error: 40[13]|Permission denied|repository '[^']*' not found")
 #: Variables by which somebody's shell could change what git does here.
 _FOREIGN = ("GIT_", "SSH_ASKPASS", "CURL_CA_BUNDLE", "SSL_CERT_")
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One entry of a tree: git's mode (`100644`, `100755`, `120000` a link, `160000` a submodule), object name and path."""
+
+    mode: str
+    object_name: str
+    path: str
 
 
 @dataclass(frozen=True)
@@ -38,13 +52,21 @@ class Repository:
             raise BadInput(f"there is no file {path} at {self.commit[:12]}", where=self.url)
         return result.stdout
 
-    def paths(self) -> tuple[str, ...]:
-        """Every file path of the tree; raises `HarnessError` if the tree is empty: an empty repository proves nothing."""
-        result = _git(["-C", str(self.folder), "ls-tree", "-r", "-z", "--name-only", self.commit], [], within=_READ_SECONDS)
-        names = tuple(name.decode(errors="replace") for name in result.stdout.split(b"\0") if name)
-        if result.returncode or not names:
+    def entries(self) -> tuple[Entry, ...]:
+        """Every entry of the tree; raises `HarnessError` if the tree is empty: an empty repository proves nothing."""
+        result = _git(["-C", str(self.folder), "ls-tree", "-r", "-z", self.commit], [], within=_READ_SECONDS)
+        found = tuple(_entry(line) for line in result.stdout.split(b"\0") if line)
+        if result.returncode or not found:
             raise HarnessError(f"the tree at {self.commit[:12]} cannot be listed, or is empty", where=self.url)
-        return names
+        return found
+
+    def export(self, folder: Path) -> None:
+        """Write the tree's files into `folder`, which must exist; nothing of git comes along."""
+        archive = _git(["-C", str(self.folder), "archive", "--format=tar", self.commit], [], within=_READ_SECONDS)
+        if archive.returncode:
+            raise HarnessError(f"the tree at {self.commit[:12]} cannot be read", where=self.url)
+        with tarfile.open(fileobj=io.BytesIO(archive.stdout)) as members:
+            members.extractall(folder, filter="data")
 
 
 def fetch(url: str, revision: str, folder: Path, *, forge: Forge, credential: Credential | None = None) -> Repository:
@@ -69,10 +91,15 @@ def anonymous_refusal(url: str, *, forge: Forge) -> str | None:
     if result.returncode == 0:
         return None
     complaint = result.stderr.decode(errors="replace").strip()
-    refused = ("could not read Username", "Authentication failed", "403", "401", "Permission denied", "not found")
-    if any(word in complaint for word in refused):
+    if _REFUSED.search(complaint):
         return complaint.splitlines()[-1]
     raise OutOfReach(f"cannot tell whether a stranger is refused: {complaint or 'git said nothing'}", where=url)
+
+
+def _entry(line: bytes) -> Entry:
+    head, _, path = line.partition(b"\t")
+    mode, _, name = head.split(b" ")
+    return Entry(mode.decode(), name.decode(), path.decode(errors="surrogateescape"))
 
 
 def _configuration(forge: Forge, credential: Credential | None) -> tuple[_Settings, Mapping[str, str]]:

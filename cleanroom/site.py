@@ -20,7 +20,9 @@ from cleanroom.redact import Secret
 
 Size = Annotated[int, BeforeValidator(quantities.size)]
 Duration = Annotated[float, BeforeValidator(quantities.duration)]
-Names = Annotated[tuple[str, ...], BeforeValidator(lambda value: tuple(value) if isinstance(value, list) else value)]
+#: TOML has lists only; strict models want the tuple that they declare.
+_Listed = BeforeValidator(lambda value: tuple(value) if isinstance(value, list) else value)
+Names = Annotated[tuple[str, ...], _Listed]
 
 
 def _local(value: object) -> object:
@@ -197,6 +199,22 @@ class Service(_Table):
     within: Duration = 120.0
 
 
+class Parameter(_Table):
+    """One instance parameter: its name, and the literal value that base must hold exactly once."""
+
+    name: str
+    value: str
+
+
+class Canonical(_Table):
+    """How to look at the canonical host: read-only, over SSH, its host key pinned (a public key line)."""
+
+    address: str
+    host_key: str
+    private_key: Local
+    user: str = "root"
+
+
 class Blank(_Table):
     """Paths that a blank machine must not have, beside those the suite always looks for."""
 
@@ -225,11 +243,13 @@ class Site(_Table):
     bootstrap: Bootstrap
     certificate: Certificate
     webhook: Webhook
-    endpoint: Annotated[tuple[Endpoint, ...], BeforeValidator(lambda value: tuple(value) if isinstance(value, list) else value)]
+    endpoint: Annotated[tuple[Endpoint, ...], _Listed]
     incus: Incus
     access: Access = Access()
-    oneshot: Annotated[tuple[Oneshot, ...], BeforeValidator(lambda value: tuple(value) if isinstance(value, list) else value)]
-    service: Annotated[tuple[Service, ...], BeforeValidator(lambda value: tuple(value) if isinstance(value, list) else value)]
+    oneshot: Annotated[tuple[Oneshot, ...], _Listed]
+    service: Annotated[tuple[Service, ...], _Listed]
+    parameter: Annotated[tuple[Parameter, ...], _Listed] = ()
+    canonical: Canonical | None = None
     blank: Blank = Blank()
     guide: Guide = Guide()
 
@@ -291,8 +311,8 @@ def _anchored(data: Any, folder: Path, table: str = "") -> Any:  # noqa: ANN401 
         return data
     out = {}
     for key, value in data.items():
-        inside_repository = table == "secrets" and key == "file"
-        if key in _LOCAL_KEYS and isinstance(value, str) and value and not inside_repository:
+        not_a_path = (table == "secrets" and key == "file") or table == "variables"
+        if key in _LOCAL_KEYS and isinstance(value, str) and value and not not_a_path:
             out[key] = str(folder / Path(value).expanduser())
         else:
             out[key] = _anchored(value, folder, key)

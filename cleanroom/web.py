@@ -11,14 +11,16 @@ import hmac
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import requests
-from requests_toolbelt.adapters.host_header_ssl import HostHeaderSSLAdapter
+from requests.adapters import HTTPAdapter
 
+from cleanroom.certificate import system_bundle
 from cleanroom.errors import CheckFailed, OutOfTime
 from cleanroom.redact import Secret
 from cleanroom.site import Endpoint, Webhook
-from cleanroom.wait import Waiting, wait_until
+from cleanroom.wait import Deadline, Waiting, wait_until
 
 _VISIT_SECONDS = 10.0
 #: A ping: what a bridge may take without doing anything.
@@ -34,65 +36,75 @@ class Visit:
     where: str
 
 
+class _UnderName(HTTPAdapter):
+    """Connects to whatever address a URL names, and speaks TLS with it under `host`: SNI and the host-name check both."""
+
+    def __init__(self, host: str) -> None:
+        self._host = host
+        super().__init__()
+
+    def init_poolmanager(self, *arguments: Any, **options: Any) -> None:  # noqa: ANN401 - requests' own signature
+        super().init_poolmanager(*arguments, server_hostname=self._host, assert_hostname=self._host, **options)  # type: ignore[no-untyped-call]
+
+
 class Visitor:
     """Visits one address under public names. `trust` is a bundle of authorities; None is the system's."""
 
     def __init__(self, address: str, *, trust: Path | None) -> None:
         self.address = address
-        self._session = requests.Session()
-        self._session.trust_env = False
-        self._session.verify = str(trust) if trust is not None else True
-        self._session.mount("https://", HostHeaderSSLAdapter())
+        self._trust = str(trust) if trust is not None else system_bundle()
 
     def visit(self, host: str, path: str, *, body: bytes | None = None, headers: Mapping[str, str] | None = None) -> Visit:
         """GET, or POST if there is a body. Raises requests' exceptions: the caller knows whether they are worth waiting through."""
         where = f"https://{host}{path} at {self.address}"
         authority = f"[{self.address}]" if ":" in self.address else self.address
-        answer = self._session.request(
-            "GET" if body is None else "POST",
-            f"https://{authority}{path}",
-            headers={"Host": host, **(headers or {})},
-            data=body,
-            timeout=_VISIT_SECONDS,
-            allow_redirects=False,
-        )
+        with requests.Session() as session:
+            session.trust_env = False
+            session.mount("https://", _UnderName(host))
+            answer = session.request(
+                "GET" if body is None else "POST",
+                f"https://{authority}{path}",
+                headers={"Host": host, **(headers or {})},
+                data=body,
+                timeout=_VISIT_SECONDS,
+                allow_redirects=False,
+                verify=self._trust,
+            )
         return Visit(answer.status_code, answer.content, where)
 
-    def expect(self, endpoint: Endpoint) -> Visit:
-        """Wait until the endpoint answers as declared; raises `CheckFailed` with what it answered last."""
-        where = f"https://{endpoint.host}{endpoint.path} at {self.address}"
-
-        def answered() -> Visit | Waiting:
-            try:
-                visit = self.visit(endpoint.host, endpoint.path)
-            except requests.RequestException as problem:
-                return Waiting(_plain(problem))
-            if visit.status != endpoint.status:
-                return Waiting(f"status {visit.status}")
-            if endpoint.marker.encode() not in visit.body:
-                return Waiting(f"status {visit.status} without the marker in {len(visit.body)} bytes")
-            return visit
-
+    def shortfall(self, endpoint: Endpoint) -> str | None:
+        """What is missing from an endpoint's answer, now; None if it answers as declared."""
         try:
-            return wait_until(answered, what="the endpoint to answer", within=endpoint.within, where=where)
-        except OutOfTime as problem:
-            expected = f"status {endpoint.status} and the marker {endpoint.marker!r} over verified TLS within {endpoint.within:.0f} s"
-            raise CheckFailed(expected, seen=problem.problem.rsplit("last seen: ", 1)[-1], where=where) from None
+            visit = self.visit(endpoint.host, endpoint.path)
+        except requests.RequestException as problem:
+            return _plain(problem)
+        if visit.status != endpoint.status:
+            return f"status {visit.status}"
+        if endpoint.marker.encode() not in visit.body:
+            return f"status {visit.status} without the marker in {len(visit.body)} bytes"
+        return None
 
 
 def check_endpoints(visitor: Visitor, endpoints: Sequence[Endpoint]) -> None:
-    """Each endpoint answers as declared; all of them are looked at before any is judged, and every fault is told."""
-    faults: list[CheckFailed] = []
-    for endpoint in endpoints:
-        try:
-            visitor.expect(endpoint)
-        except CheckFailed as fault:
-            faults.append(fault)
-    if len(faults) > 1:
-        seen = "; ".join(f"{fault.where}: {fault.seen}" for fault in faults)
-        raise CheckFailed(f"all {len(endpoints)} public endpoints answer as the site says", seen=seen, where=visitor.address)
-    if faults:
-        raise faults[0]
+    """Each endpoint answers as declared within its limit; they are waited for together, and every one that does not is told."""
+    clock = Deadline(max(endpoint.within for endpoint in endpoints))
+    pending = {endpoint: "not asked yet" for endpoint in endpoints}
+
+    def answered() -> bool | Waiting:
+        for endpoint in list(pending):
+            missing = visitor.shortfall(endpoint) if clock.elapsed <= endpoint.within or pending[endpoint] == "not asked yet" else pending[endpoint]
+            if missing is None:
+                del pending[endpoint]
+            else:
+                pending[endpoint] = missing
+        return Waiting("; ".join(f"https://{e.host}{e.path}: {seen}" for e, seen in pending.items())) if pending else True
+
+    try:
+        wait_until(answered, what="the public endpoints to answer", within=clock.left, where=visitor.address)
+    except OutOfTime as problem:
+        wanted = "; ".join(f"{e.host}: status {e.status} and {e.marker!r} within {e.within:.0f} s" for e in pending)
+        seen = problem.problem.split("last seen: ", 1)[-1]
+        raise CheckFailed(f"over verified TLS, {wanted}", seen=seen, where=visitor.address) from None
 
 
 def check_webhook_accepted(visitor: Visitor, webhook: Webhook, secret: Secret) -> None:

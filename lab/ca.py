@@ -14,7 +14,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
-from lab.daemon import FORGE_HOST
+from lab.names import DOMAIN, FORGE_HOST
 from lab.state import State
 
 ROOT = "root.pem"
@@ -62,14 +62,14 @@ class Authority:
         return b"".join(map(_pem, (leaf, *self.chain))), _key_pem(key)
 
 
-def make(state: State, domain: str) -> None:
+def make(state: State) -> None:
     """Write the root, the forge's pair and the site's wildcard pair into the state folder."""
     root = Authority("cleanroom lab root")
     intermediate = Authority("cleanroom lab intermediate", root)
     state.certificates.mkdir(exist_ok=True)
     state.keys.mkdir(mode=0o700, exist_ok=True)
     (state.certificates / ROOT).write_bytes(_pem(root.certificate))
-    for name, names in ((FORGE, (FORGE_HOST,)), (SITE, (f"*.{domain}", domain))):
+    for name, names in ((FORGE, (FORGE_HOST,)), (SITE, (f"*.{DOMAIN}", DOMAIN))):
         chain, key = intermediate.issue(*names, days=800)
         (state.certificates / f"{name}.pem").write_bytes(chain)
         write_private(state.keys / f"{name}-key.pem", key)

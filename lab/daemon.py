@@ -12,15 +12,13 @@ import shutil
 from pathlib import Path
 from typing import Any
 
-from cleanroom.errors import HarnessError, OutOfTime
+from cleanroom.errors import HarnessError
 from cleanroom.wait import Waiting, wait_until
+from lab.names import FORGE_HOST, POOL, PROJECT
 from lab.processes import Service
 from lab.state import State
 from lab.tools import environment, run
 
-PROJECT = "terraform-ci"
-POOL = "lab"
-FORGE_HOST = "git.cleanroom.test"
 _POOL_SIZE = "40GiB"  # a sparse file: it takes what is written
 #: A proxy that nobody serves: whatever the daemon wants from outside fails at once, on this machine.
 _NOWHERE = "http://127.0.0.1:9"
@@ -66,7 +64,7 @@ class Incus:
         wait_until(ready, what="incusd to answer", within=60.0, every=0.1, where=str(self.service.log))
 
     def furnish(self) -> None:
-        """Pool, bridge, profile and project, each made unless it is there. The pool is btrfs where the kernel can (copies are free), else a folder."""
+        """Pool, bridge, profile and project, each made unless it is there; btrfs where the kernel can (copies are free)."""
         if POOL not in self._names("storage-pools"):
             try:
                 self("storage", "create", POOL, "btrfs", f"size={_POOL_SIZE}")
@@ -122,11 +120,3 @@ def _free_subnet() -> ipaddress.IPv4Interface:
         if not any(candidate.overlaps(network) for network in taken):
             return ipaddress.IPv4Interface(f"{candidate[1]}/24")
     raise HarnessError("no free private network for the lab: every part of 10.77.0.0/16 has a route")
-
-
-def stop(state: State) -> None:
-    """End the daemon; its containers are for `leftovers` to end."""
-    try:
-        Incus(state).service.stop(within=5.0)
-    except OutOfTime as problem:
-        raise HarnessError(problem.problem, where=str(state.folder)) from None

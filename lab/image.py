@@ -16,14 +16,13 @@ from pathlib import Path
 from cleanroom.errors import HarnessError
 from lab import ca
 from lab.daemon import Incus
+from lab.names import IMAGE
 from lab.state import HERE, State
 from lab.tools import environment, run
 
-ALIAS = "incus-base"
 RECIPE = HERE / "recipe"
 NIXOS = HERE / "site" / "base" / "nixos"
 _SUITE = "trixie"
-_KEYRING = Path("/usr/share/keyrings/debian-archive-keyring.gpg")
 #: What no program of the image reads.
 _LEFT_OUT = ("/usr/share/doc/*", "/usr/share/man/*", "/usr/share/locale/*", "/usr/share/info/*", "/usr/share/lintian/*", "/usr/share/zsh/*")
 
@@ -60,16 +59,16 @@ def make_image(state: State, incus: Incus) -> None:
     tree = state.scratch / "tree"
     root = tree / "rootfs"
     root.mkdir(parents=True)
-    run("tar", "--extract", "--file", state.image / "root.tar", "--directory", root, "--numeric-owner", "--xattrs", "--xattrs-include=*", within=300.0)
+    run("tar", "-xf", state.image / "root.tar", "-C", root, "--numeric-owner", "--xattrs", "--xattrs-include=*", within=300.0)
     _lay_over(state, root)
-    run("unshare", "--mount", "--pid", "--fork", f"--root={root}", "--mount-proc=/proc", "/finish.sh", within=300.0)
+    run("unshare", "--mount", "--pid", "--fork", "--kill-child", f"--root={root}", "--mount-proc=/proc", "/finish.sh", within=300.0)
     (root / "finish.sh").unlink()
-    metadata = {"architecture": "x86_64", "creation_date": int(time.time()), "properties": {"os": "debian", "release": _SUITE, "description": ALIAS}}
+    metadata = {"architecture": "x86_64", "creation_date": int(time.time()), "properties": {"os": "debian", "release": _SUITE, "description": IMAGE}}
     (tree / "metadata.yaml").write_text(json.dumps(metadata))
     archive = state.scratch / "image.tar"
-    run("tar", "--create", "--file", archive, "--directory", tree, "--numeric-owner", "--xattrs", "metadata.yaml", "rootfs", within=300.0)
+    run("tar", "-cf", archive, "-C", tree, "--numeric-owner", "--xattrs", "metadata.yaml", "rootfs", within=300.0)
     remove_image(incus)
-    incus("image", "import", archive, "--alias", ALIAS, within=300.0)
+    incus("image", "import", archive, "--alias", IMAGE, within=300.0)
 
 
 def remove_image(incus: Incus) -> None:
@@ -79,7 +78,7 @@ def remove_image(incus: Incus) -> None:
 
 
 def has_image(incus: Incus) -> bool:
-    return f"/1.0/images/aliases/{ALIAS}" in (incus.ask("/1.0/images/aliases") or ())
+    return f"/1.0/images/aliases/{IMAGE}" in (incus.ask("/1.0/images/aliases") or ())
 
 
 def _lay_over(state: State, root: Path) -> None:

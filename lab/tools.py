@@ -7,6 +7,7 @@ Refuses: to go on after one that failed, and to fail without its last words.
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 from collections.abc import Mapping
 from pathlib import Path
@@ -27,15 +28,21 @@ def environment(**extra: str) -> dict[str, str]:
 def run(*argv: str | Path, stdin: bytes = b"", env: Mapping[str, str] | None = None, cwd: Path | None = None, within: float = 60.0) -> str:
     """Run a program to its end and return its standard output; raises `HarnessError` with its last words if it fails or takes `within` seconds."""
     words = [str(word) for word in argv]
+    pipe = subprocess.PIPE
+    variables = environment() if env is None else dict(env)
     try:
-        done = subprocess.run(
-            words, input=stdin, capture_output=True, check=False, cwd=cwd, timeout=within, env=environment() if env is None else dict(env)
-        )
+        process = subprocess.Popen(words, stdin=pipe, stdout=pipe, stderr=pipe, cwd=cwd, env=variables, start_new_session=True)
     except FileNotFoundError:
         raise HarnessError(f"`{words[0]}` is not installed", advice="lab/install installs what the lab needs") from None
-    except subprocess.TimeoutExpired:
-        raise HarnessError(f"`{' '.join(words[:3])}` still ran after {within:.0f} s") from None
-    if done.returncode:
-        last = (done.stderr.decode(errors="replace").strip() or done.stdout.decode(errors="replace").strip()).splitlines()[-4:]
-        raise HarnessError(f"`{' '.join(words[:4])}` ended with {done.returncode}: {' / '.join(last) or '(it said nothing)'}")
-    return done.stdout.decode(errors="replace")
+    with process:
+        try:
+            out, err = process.communicate(stdin, timeout=within)
+        except BaseException as problem:  # Ctrl-C too: what it started must not go on without us
+            os.killpg(process.pid, signal.SIGKILL)
+            if isinstance(problem, subprocess.TimeoutExpired):
+                raise HarnessError(f"`{' '.join(words[:3])}` still ran after {within:.0f} s") from None
+            raise
+    if process.returncode:
+        last = (err.decode(errors="replace").strip() or out.decode(errors="replace").strip()).splitlines()[-4:]
+        raise HarnessError(f"`{' '.join(words[:4])}` ended with {process.returncode}: {' / '.join(last) or '(it said nothing)'}")
+    return out.decode(errors="replace")

@@ -12,7 +12,8 @@ systemctl mask --quiet \
   console-getty.service getty@tty1.service getty-static.service container-getty@0.service container-getty@1.service \
   systemd-networkd-wait-online.service systemd-networkd-persistent-storage.service systemd-timesyncd.service sshd-vsock.socket \
   systemd-binfmt.service proc-sys-fs-binfmt_misc.automount dev-hugepages.mount sys-kernel-debug.mount sys-kernel-tracing.mount \
-  systemd-firstboot.service systemd-pcrphase.service systemd-update-utmp.service
+  systemd-firstboot.service ldconfig.service systemd-journal-catalog-update.service systemd-update-done.service \
+  systemd-pcrphase.service systemd-update-utmp.service
 
 # The command `docker` belongs to systems that ask for it, as on NixOS: dockerd stays where its unit finds it.
 mkdir -p /usr/lib/docker

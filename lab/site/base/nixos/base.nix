@@ -18,12 +18,12 @@ in
   sops.secrets = { };
   system.activationScripts = [
     {
-      name = "users";
-      text = "systemd-sysusers";
-    }
-    {
       name = "etc";
       text = "${./update-etc.py} \"$systemConfig\"";
+    }
+    {
+      name = "users";
+      text = "systemd-sysusers";
     }
   ];
 

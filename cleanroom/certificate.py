@@ -1,0 +1,190 @@
+"""Certificates: a pair as git has it, and a leaf as a stranger's client is served it.
+
+Knows: whether key and certificate belong together, which names they cover, whether the chain is in order, trusted and in time, and what a verified
+TLS handshake shows.
+Refuses: an unverified handshake, a host-name check switched off, and any look at a private key beyond its public half.
+
+X.509 per RFC 5280 and RFC 6125 (`cryptography`'s verifier); TLS by the standard library, whose clients are what strangers use.
+"""
+
+from __future__ import annotations
+
+import datetime
+import hashlib
+import secrets
+import socket
+import ssl
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from cryptography import x509
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat, load_pem_private_key
+from cryptography.x509 import verification
+
+from cleanroom.errors import BadInput, CheckFailed
+from cleanroom.redact import Secret
+
+_HANDSHAKE_SECONDS = 10.0
+_SYSTEM_BUNDLES = ("/etc/ssl/certs/ca-certificates.crt", "/etc/ssl/certs/ca-bundle.crt", "/etc/pki/tls/certs/ca-bundle.crt")
+
+
+@dataclass(frozen=True)
+class Pair:
+    """A certificate chain, leaf first, and the SHA-256 of the public half of its key; `name` is how its secret is called."""
+
+    name: str
+    chain: tuple[x509.Certificate, ...]
+    key_fingerprint: str
+
+    @property
+    def leaf(self) -> x509.Certificate:
+        return self.chain[0]
+
+    @property
+    def fingerprint(self) -> str:
+        """SHA-256 (hex) of the leaf's DER bytes."""
+        return der_fingerprint(self.leaf)
+
+    def check_match(self) -> None:
+        """The key is the leaf's."""
+        if self.key_fingerprint != _public_fingerprint(self.leaf):
+            seen = f"leaf has public key {_public_fingerprint(self.leaf)[:16]}..., the key is {self.key_fingerprint[:16]}..."
+            raise CheckFailed("certificate and private key belong together", seen=seen, where=self.name)
+
+    def check_names(self, domain: str) -> None:
+        """A SAN covers every label under `domain`."""
+        names = dns_names(self.leaf)
+        if f"*.{domain}" not in names:
+            raise CheckFailed(f"the certificate's SAN has *.{domain}", seen=", ".join(names) or "no DNS name", where=self.name)
+
+    def check_time(self, minimum_days: int, *, now: datetime.datetime) -> None:
+        """Every certificate of the chain is valid now, and the leaf for at least `minimum_days` more."""
+        for certificate in self.chain:
+            if not certificate.not_valid_before_utc <= now <= certificate.not_valid_after_utc:
+                seen = f"{certificate.not_valid_before_utc:%Y-%m-%d %H:%M} to {certificate.not_valid_after_utc:%Y-%m-%d %H:%M} UTC"
+                raise CheckFailed("now is inside the validity window", seen=f"{_subject(certificate)}: {seen}", where=self.name)
+        left = (self.leaf.not_valid_after_utc - now).days
+        if left < minimum_days:
+            raise CheckFailed(
+                f"at least {minimum_days} days of validity left", seen=f"{left} days", where=self.name, advice="renew it: a commit to secrets"
+            )
+
+    def check_trust(self, domain: str, trust: Path | None, *, now: datetime.datetime) -> None:
+        """The chain is in order - each certificate issued by the next - and leads to an authority of the trust store."""
+        for one, issuer in zip(self.chain, self.chain[1:], strict=False):
+            try:
+                one.verify_directly_issued_by(issuer)
+            except (ValueError, TypeError):
+                seen = f"{_subject(one)} is followed by {_subject(issuer)}, which did not issue it"
+                raise CheckFailed("the chain is in order, leaf first", seen=seen, where=self.name) from None
+            except Exception:  # noqa: BLE001 - InvalidSignature and whatever a key type raises mean the same here
+                raise CheckFailed("each certificate is signed by the next", seen=f"{_subject(one)} is not", where=self.name) from None
+        store = verification.Store(authorities(trust))
+        verifier = verification.PolicyBuilder().store(store).time(now).build_server_verifier(x509.DNSName(f"cleanroom.{domain}"))
+        try:
+            verifier.verify(self.leaf, list(self.chain[1:]))
+        except verification.VerificationError as problem:
+            where = str(trust or "the system's trust store")
+            raise CheckFailed("the chain leads to a trusted authority", seen=str(problem), where=f"{self.name}, judged by {where}") from None
+
+
+@dataclass(frozen=True)
+class Handshake:
+    """What one verified handshake showed."""
+
+    host: str
+    version: str
+    leaf: x509.Certificate
+
+    @property
+    def fingerprint(self) -> str:
+        return der_fingerprint(self.leaf)
+
+
+def pair(name: str, certificate: Secret, key: Secret) -> Pair:
+    """Read a pair as PEM; raises `CheckFailed` if it is none. The private key is used for its public half only."""
+    try:
+        chain = tuple(x509.load_pem_x509_certificates(certificate.reveal()))
+    except ValueError:
+        raise CheckFailed("a PEM certificate chain", seen="text that is none", where=certificate.name) from None
+    try:
+        private = load_pem_private_key(key.reveal(), password=None)
+    except (ValueError, TypeError):
+        raise CheckFailed("an unencrypted PEM private key", seen="text that is none", where=key.name) from None
+    public = private.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+    return Pair(name, chain, hashlib.sha256(public).hexdigest())
+
+
+def handshake(address: str, host: str, *, trust: Path | None, port: int = 443) -> Handshake:
+    """Shake hands with `address` under the name `host`: SNI, host-name check, trust store, TLS 1.2 or newer. Raises `CheckFailed`."""
+    context = ssl.create_default_context(cafile=str(trust) if trust is not None else system_bundle())
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    where = f"{host} at {address}"
+    try:
+        with socket.create_connection((address, port), timeout=_HANDSHAKE_SECONDS) as raw, context.wrap_socket(raw, server_hostname=host) as link:
+            der = link.getpeercert(binary_form=True)
+            version = link.version()
+    except ssl.SSLCertVerificationError as problem:
+        raise CheckFailed("a verified TLS handshake", seen=problem.verify_message, where=where) from None
+    except OSError as problem:
+        raise CheckFailed("a verified TLS handshake", seen=str(problem), where=where) from None
+    if der is None or version is None:
+        raise CheckFailed("a certificate in the handshake", seen="none", where=where)
+    return Handshake(host, version, x509.load_der_x509_certificate(der))
+
+
+def check_served(address: str, hosts: Sequence[str], expected: Pair, *, trust: Path | None, domain: str) -> list[Handshake]:
+    """Every name, and a random label under the wildcard, serves exactly git's leaf, by DER and by public key."""
+    shown: list[Handshake] = []
+    for host in (*dict.fromkeys(hosts), f"{random_label()}.{domain}"):
+        seen = handshake(address, host, trust=trust)
+        if seen.fingerprint != expected.fingerprint or _public_fingerprint(seen.leaf) != expected.key_fingerprint:
+            what = f"leaf {seen.fingerprint[:16]}... ({_subject(seen.leaf)})"
+            raise CheckFailed(f"git's leaf {expected.fingerprint[:16]}... is served", seen=what, where=f"{host} at {address}")
+        shown.append(seen)
+    return shown
+
+
+def dns_names(certificate: x509.Certificate) -> list[str]:
+    """The DNS names of the SAN extension; none if there is no such extension."""
+    try:
+        return certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value.get_values_for_type(x509.DNSName)
+    except x509.ExtensionNotFound:
+        return []
+
+
+def authorities(trust: Path | None) -> list[x509.Certificate]:
+    """The certificates of a trust bundle; raises `BadInput` if there are none."""
+    path = str(trust) if trust is not None else system_bundle()
+    try:
+        found = x509.load_pem_x509_certificates(Path(path).read_bytes())
+    except (OSError, ValueError) as problem:
+        raise BadInput(f"cannot read the trust store: {problem}", where=path) from None
+    return found
+
+
+def system_bundle() -> str:
+    """The system's bundle of authorities, whatever the environment says; raises `BadInput` if there is none."""
+    for path in _SYSTEM_BUNDLES:
+        if Path(path).is_file():
+            return path
+    raise BadInput("this system has no bundle of certificate authorities", advice="install ca-certificates, or name one: certificate.trust")
+
+
+def random_label() -> str:
+    """A host label that nobody has configured."""
+    return f"cleanroom-{secrets.token_hex(6)}"
+
+
+def der_fingerprint(certificate: x509.Certificate) -> str:
+    """SHA-256 (hex) of a certificate's DER bytes."""
+    return hashlib.sha256(certificate.public_bytes(Encoding.DER)).hexdigest()
+
+
+def _public_fingerprint(certificate: x509.Certificate) -> str:
+    return hashlib.sha256(certificate.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)).hexdigest()
+
+
+def _subject(certificate: x509.Certificate) -> str:
+    return certificate.subject.rfc4514_string() or "(no subject)"

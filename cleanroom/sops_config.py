@@ -1,0 +1,114 @@
+"""`.sops.yaml`: which recipients and which rule a path gets.
+
+Knows: creation rules in order, the first match wins; recipients as a comma list, a YAML list, or a key group with `merge`.
+Refuses: several key groups, master keys that are not age, and a path that no rule covers.
+
+Specification: `config/config.go` of getsops/sops 3.13.2. A path expression is searched for in the path relative to the configuration's folder.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+from cleanroom import sops_metadata, sops_yaml
+from cleanroom.errors import BadInput
+from cleanroom.sops_errors import Malformed, Unsupported
+from cleanroom.sops_re2 import compile_re2
+from cleanroom.sops_rules import Rules
+
+NAME = ".sops.yaml"
+_FOREIGN = ("pgp", "kms", "gcp_kms", "hckms", "azure_keyvault", "hc_vault_transit_uri")
+_FOREIGN_IN_GROUP = ("pgp", "kms", "gcp_kms", "hckms", "azure_keyvault", "hc_vault")
+
+
+@dataclass(frozen=True)
+class CreationRule:
+    """One rule of a `.sops.yaml`: for paths that match `path_regex` (all, if it is empty), these age recipients and this encryption rule.
+
+    `unsupported` says in words why files under this rule cannot be judged here; empty if they can.
+    """
+
+    path_regex: str
+    recipients: tuple[str, ...]
+    rules: Rules
+    unsupported: str = ""
+
+    def covers(self, path: PurePosixPath | str) -> bool:
+        """Whether the rule matches `path`, which is relative to the folder of the `.sops.yaml`."""
+        return not self.path_regex or compile_re2(self.path_regex).search(str(path)) is not None
+
+
+def creation_rules(source: Path | bytes, *, name: str = NAME) -> list[CreationRule]:
+    """The rules of a `.sops.yaml` (a path, or its bytes), in order; raises `BadInput` if it cannot be read or holds none."""
+    if isinstance(source, Path):
+        name = str(source)
+        try:
+            source = source.read_bytes()
+        except OSError as problem:
+            raise BadInput(f"cannot read the sops rules: {problem.strerror}", where=name) from None
+    documents = [sops_metadata.as_plain(document) for document in sops_yaml.load(source, where=name).documents[:1]]
+    rules = documents[0].get("creation_rules") if documents else None
+    if not isinstance(rules, list) or not rules:
+        raise BadInput("there are no creation_rules", where=name, advice="sops would fall back to its command line")
+    return [_rule(rule, where=f"{name}, rule {number}") for number, rule in enumerate(rules, start=1)]
+
+
+def rule_for(source: Path | bytes, path: PurePosixPath | str, *, name: str = NAME) -> CreationRule:
+    """The rule that covers `path` (relative to the folder of the `.sops.yaml`); raises `BadInput` if none does, `Unsupported` if it is beyond us."""
+    found = next((rule for rule in creation_rules(source, name=name) if rule.covers(path)), None)
+    where = str(source) if isinstance(source, Path) else name
+    if found is None:
+        raise BadInput(f"no creation rule covers {path}", where=where, advice="add a rule, or one without path_regex at the end")
+    if found.unsupported:
+        raise Unsupported(f"the rule for {path} {found.unsupported}", where=where)
+    return found
+
+
+def recipients_for(source: Path | bytes, path: PurePosixPath | str, *, name: str = NAME) -> tuple[str, ...]:
+    """The age recipients that a `.sops.yaml` gives to `path`. Raises like `rule_for`."""
+    return rule_for(source, path, name=name).recipients
+
+
+def _rule(data: object, *, where: str) -> CreationRule:
+    if not isinstance(data, dict):
+        raise Malformed("a creation rule is no mapping", where=where)
+    path_regex = data.get("path_regex") or ""
+    if not isinstance(path_regex, str):
+        raise Malformed("path_regex is no text", where=where)
+    groups = data.get("key_groups") or []
+    if groups and not (isinstance(groups, list) and all(isinstance(group, dict) for group in groups)):
+        raise Malformed("key_groups is no list of mappings", where=where)
+    recipients: list[str]
+    if len(groups) > 1:
+        unsupported, recipients = f"splits the data key among {len(groups)} key groups", []
+    elif groups:
+        recipients, foreign = _group(groups[0], where=where)
+        unsupported = f"asks for {foreign[0]}, which is not age" if foreign else ""
+    else:
+        recipients = _keys(data.get("age"), where=where)
+        foreign = [kind for kind in _FOREIGN if data.get(kind)]
+        unsupported = f"asks for {foreign[0]}, which is not age" if foreign else ""
+    return CreationRule(path_regex, tuple(dict.fromkeys(recipients)), Rules.of(data, where=where), unsupported)
+
+
+def _group(group: Mapping[str, Any], *, where: str) -> tuple[list[str], list[str]]:
+    """The age recipients of a key group and of those merged into it, and the kinds of other master keys."""
+    recipients: list[str] = []
+    foreign: list[str] = []
+    for merged in group.get("merge") or []:
+        more, other = _group(merged, where=where)
+        recipients += more
+        foreign += other
+    recipients += _keys(group.get("age"), where=where)
+    return recipients, foreign + [kind for kind in _FOREIGN_IN_GROUP if group.get(kind)]
+
+
+def _keys(value: object, *, where: str) -> list[str]:
+    """Recipients from a comma separated text, or from a list of such."""
+    items: Sequence[object] = value if isinstance(value, list) else [value or ""]
+    if not all(isinstance(item, str) for item in items):
+        raise Malformed("an age recipient is no text", where=where)
+    return [key.strip() for item in items for key in str(item).split(",") if key.strip()]

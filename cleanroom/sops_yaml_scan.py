@@ -1,0 +1,282 @@
+"""The part of YAML that sops writes, read line by line: fast enough for every run, and with each comment in its place.
+
+Knows: block mappings and lists, one-line scalars, literal blocks, comments, several documents.
+Refuses: nothing. Whatever lies outside that part is left to the full parser: `scan` answers None.
+
+Comments are given to the mapping or list in which go-yaml v3 would put them: one above an entry to that entry's collection, a deeper one to the
+collection that ends there. Where go-yaml's own rules are finer than that, the result is marked doubtful.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Any, NoReturn
+
+from cleanroom.sops_tree import Branch, Comment, Leaf
+from cleanroom.sops_yaml_types import resolve
+
+_BEYOND = re.compile(r"[^\n\x20-\x7e\xa0-\u2027\u202a-\ud7ff\ue000-\ufefe\uff00-\ufffd\U00010000-\U0010ffff]")
+_KEY = re.compile(r"""([A-Za-z0-9_][A-Za-z0-9_.$/@+-]*(?: [A-Za-z0-9_.$/@+-]+)*|"[^"\\]*"|'[^']*'):(?: +|$)""")
+_QUOTED = re.compile(r'"((?:[^"\\]|\\.)*)"(?: +#(.*))?')
+_SINGLE = re.compile(r"'((?:[^']|'')*)'(?: +#(.*))?")
+_ESCAPE = re.compile(r"\\(?:x([0-9a-fA-F]{2})|u([0-9a-fA-F]{4})|U([0-9a-fA-F]{8})|(.))")
+_SIMPLE_ESCAPES = {
+    "0": "\0",
+    "a": "\a",
+    "b": "\b",
+    "t": "\t",
+    "n": "\n",
+    "v": "\v",
+    "f": "\f",
+    "r": "\r",
+    "e": "\x1b",
+    " ": " ",
+    '"': '"',
+    "/": "/",
+    "\\": "\\",
+    "N": "\x85",
+    "_": "\xa0",
+    "L": "\u2028",
+    "P": "\u2029",
+}
+_BLOCK = re.compile(r"\|([1-9]?)(-?)")
+_NOT_PLAIN = frozenset("[]{}&*!|>'\"%@`,?#")
+_COLLECTIONS = {"{}": Branch, "[]": list}
+
+
+@dataclass
+class Scanned:
+    """The documents, and whether a comment stands where its collection is a matter of go-yaml's finer rules."""
+
+    documents: list[Branch]
+    doubtful: bool = False
+
+
+@dataclass(slots=True)
+class _Entry:
+    """A comment, a dash, a key or a bare scalar: `text` is the comment's or key's text, `rest` what follows on its
+    line, `block` the literal block below it.
+    """
+
+    kind: str
+    column: int
+    text: str = ""
+    rest: str = ""
+    block: str | None = None
+
+
+class _Beyond(Exception):
+    """The file uses more of YAML than is read here."""
+
+
+def scan(text: str) -> Scanned | None:
+    """The documents of a YAML file, or None if it needs the full parser."""
+    if _BEYOND.search(text):
+        return None
+    result = Scanned([])
+    try:
+        for part in re.split(r"^---$\n?", text.removeprefix("---\n"), flags=re.MULTILINE):
+            reader = _Reader(part.split("\n"))
+            result.documents.append(reader.document())
+            result.doubtful |= reader.doubtful
+    except _Beyond:
+        return None
+    return result
+
+
+class _Reader:
+    """One document."""
+
+    def __init__(self, lines: list[str]) -> None:
+        self.doubtful = False
+        self._lines = lines
+        self._entries: list[_Entry] = []
+        self._at = 0
+        number = 0
+        while number < len(lines):
+            number = self._take(number)
+
+    def document(self) -> Branch:
+        if self._content() is None:
+            _beyond()
+        branch = self._mapping(0)
+        if self._content() is not None:
+            _beyond()
+        return branch
+
+    # Lines to entries
+
+    def _take(self, number: int) -> int:
+        """Turn line `number` into entries, with the block below it if it opens one; returns the number of the next line."""
+        line = self._lines[number]
+        rest = line.lstrip(" ")
+        column = len(line) - len(rest)
+        if not rest or rest[0] == "#":
+            if rest:
+                self._entries.append(_Entry("comment", column, rest[1:]))
+            return number + 1
+        if not column and rest.startswith(("---", "...", "%")):
+            _beyond()
+        while rest == "-" or rest.startswith("- "):
+            after = rest[1:].lstrip(" ")
+            self._entries.append(_Entry("dash", column))
+            column, outer = column + len(rest) - len(after), column
+            rest = after
+            if not rest:
+                return number + 1
+        match = _KEY.match(rest)
+        if match is not None:
+            outer = column
+            rest = rest[match.end() :]
+            self._entries.append(_Entry("key", column, _key(match[1]), rest))
+        else:
+            if self._entries[-1:] == [] or self._entries[-1].kind != "dash":
+                _beyond()
+            self._entries.append(_Entry("scalar", column, "", rest))
+        opening = _BLOCK.fullmatch(rest)
+        return self._literal(number, outer, opening) if opening else number + 1
+
+    def _literal(self, opened: int, outer: int, opening: re.Match[str]) -> int:
+        """A literal block below line `opened`, which becomes the value of the last entry; returns the number of the first line after it."""
+        number = opened + 1
+        indent = outer + int(opening[1]) if opening[1] else 0
+        body: list[str] = []
+        for line in self._lines[number:]:
+            spaces = len(line) - len(line.lstrip(" "))
+            if line and spaces <= outer:
+                break
+            indent = indent or spaces
+            if line and (spaces < indent or spaces == len(line)):
+                _beyond()
+            body.append(line[indent:])
+        number += len(body)
+        while body and not body[-1]:
+            body.pop()
+        if not body or not body[0] or number == len(self._lines):
+            _beyond()
+        self._entries[-1].block = "\n".join(body) + ("" if opening[2] else "\n")
+        return number
+
+    # Entries to nodes
+
+    def _content(self) -> _Entry | None:
+        """The next entry that is no comment."""
+        for index in range(self._at, len(self._entries)):
+            if self._entries[index].kind != "comment":
+                return self._entries[index]
+        return None
+
+    def _next(self) -> _Entry:
+        self._at += 1
+        return self._entries[self._at - 1]
+
+    def _comes(self, kind: str) -> bool:
+        return self._at < len(self._entries) and self._entries[self._at].kind == kind
+
+    def _mapping(self, column: int) -> Branch:
+        branch = Branch()
+        seen = set()
+        while self._goes_on("key", column, branch):
+            entry = self._next()
+            if entry.text in seen:
+                _beyond()
+            seen.add(entry.text)
+            value, comment = self._value(entry)
+            if comment is not None:
+                branch.append((comment, None))
+            branch.append((entry.text, value))
+        return branch
+
+    def _sequence(self, column: int) -> list[Any]:
+        items: list[Any] = []
+        while self._goes_on("dash", column, items):
+            self._next()
+            if self._comes("scalar"):
+                value, comment = self._value(self._next())
+                items += [value] if comment is None else [comment, value]
+            else:
+                self.doubtful |= self._comes("comment")
+                items.append(self._below(column, dashes_too=False))
+        return items
+
+    def _goes_on(self, kind: str, column: int, collection: Branch | list[Any]) -> bool:
+        """Whether the next entry is one of this collection; comments before it, or at the collection's end, are put into it."""
+        following = self._content()
+        if following is not None and following.column > column:
+            _beyond()
+        ours = following is not None and following.column == column and following.kind == kind
+        while self._comes("comment") and (ours or self._entries[self._at].column >= column):
+            entry = self._next()
+            self.doubtful |= entry.column != column
+            comment = Comment(entry.text)
+            collection.append((comment, None) if isinstance(collection, Branch) else comment)
+        return ours
+
+    def _value(self, entry: _Entry) -> tuple[Any, Comment | None]:
+        """The value of a key or of a bare scalar, and the comment at its line's end."""
+        if entry.block is not None:
+            return entry.block, None
+        rest = entry.rest.rstrip(" ")
+        if rest and rest[0] != "#":
+            return _scalar(rest)
+        return self._below(entry.column, dashes_too=True), Comment(rest[1:], inline=True) if rest else None
+
+    def _below(self, column: int, *, dashes_too: bool) -> Any:  # noqa: ANN401 - a node of any kind
+        """The collection that follows, if it stands further in than `column`; a list may also stand level with the key it belongs to."""
+        following = self._content()
+        if following is None or following.column < column or (following.column == column and not (dashes_too and following.kind == "dash")):
+            return None
+        if following.kind == "key":
+            return self._mapping(following.column)
+        self.doubtful |= following.column == column and self._comes("comment")
+        return self._sequence(following.column)
+
+
+def _key(text: str) -> str:
+    if text[0] in "\"'":
+        return text[1:-1]
+    if type(resolve(text)) is not str:
+        _beyond()
+    return text
+
+
+def _scalar(rest: str) -> tuple[Leaf | Branch | list[Any], Comment | None]:
+    """The value that stands in `rest`, and the comment behind it."""
+    if rest[0] == '"':
+        match = _QUOTED.fullmatch(rest)
+        value: Any = _ESCAPE.sub(_unescaped, match[1]) if match else None
+    elif rest[0] == "'":
+        match = _SINGLE.fullmatch(rest)
+        value = match[1].replace("''", "'") if match else None
+    else:
+        return _plain(rest)
+    if match is None:
+        _beyond()
+    return value, None if match[2] is None else Comment(match[2], inline=True)
+
+
+def _plain(rest: str) -> tuple[Leaf | Branch | list[Any], Comment | None]:
+    text, mark, comment = rest.partition(" #")
+    text = text.rstrip(" ")
+    if text in _COLLECTIONS and not mark:
+        return _COLLECTIONS[text](), None
+    if text[0] in _NOT_PLAIN or ": " in text or text[-1] == ":" or text.startswith("- ") or text == "-":
+        _beyond()
+    return resolve(text), Comment(comment, inline=True) if mark else None
+
+
+def _unescaped(match: re.Match[str]) -> str:
+    digits = match[1] or match[2] or match[3]
+    if digits is None:
+        if match[4] not in _SIMPLE_ESCAPES:
+            _beyond()
+        return _SIMPLE_ESCAPES[match[4]]
+    code = int(digits, 16)
+    if 0xD800 <= code <= 0xDFFF or code > 0x10FFFF:  # noqa: PLR2004 - surrogates and the end of Unicode
+        _beyond()
+    return chr(code)
+
+
+def _beyond() -> NoReturn:
+    raise _Beyond

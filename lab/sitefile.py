@@ -1,0 +1,41 @@
+"""The lab as a site file: `lab.toml` with what is this lab's own filled in.
+
+Knows: which values a lab makes anew: addresses, keys, the daemon's socket.
+Refuses: to write a file that the suite could not load.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from cleanroom.hypervisor import unix_endpoint
+from cleanroom.site import Site
+from lab import hosts
+from lab.daemon import Incus
+from lab.names import BOOTSTRAP_KEY, CANONICAL_HOST, CANONICAL_KEY, DOMAIN
+from lab.repositories import fill, recipient
+from lab.state import HERE, State
+
+
+def write(state: State, incus: Incus) -> Path:
+    """Write the site file and load it once, as the suite will."""
+    config = {**hosts.container_config(), "user.cleanroom.lab": "true"}
+    # The lab's image is a container's; a server that could make virtual machines must not try it with ours.
+    makes_virtual_machines = "qemu" in str(incus.ask("/1.0")["environment"]["driver"])
+    values = {
+        "domain": DOMAIN,
+        "gateway": str(incus.gateway().ip),
+        "bootstrap": recipient(state, BOOTSTRAP_KEY),
+        "canonical": recipient(state, CANONICAL_KEY),
+        "endpoint": unix_endpoint(state.socket),
+        "type": "container" if makes_virtual_machines else "virtual-machine",
+        "config": "\n".join(f'"{key}" = {json.dumps(value)}' for key, value in config.items()),
+        "address": hosts.address_of(incus, CANONICAL_HOST),
+        "host_key": hosts.host_key_of(incus, CANONICAL_HOST),
+    }
+    unfinished = state.folder / ".lab.toml"
+    unfinished.write_text(fill((HERE / "lab.toml").read_text(), values))
+    Site.load(unfinished)
+    unfinished.replace(state.site_file)
+    return state.site_file

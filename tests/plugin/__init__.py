@@ -1,0 +1,1 @@
+"""The plugins in `fixtures/`, each seen through real nested pytest runs."""

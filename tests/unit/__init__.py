@@ -1,0 +1,1 @@
+"""What can be shown without the lab: real programs on loopback and in temporary folders, in seconds."""
