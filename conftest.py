@@ -6,7 +6,10 @@ pytest_plugins = [
     "fixtures.recording",
     "fixtures.world",
     "fixtures.rooms",
+    "fixtures.trials",
     "steps.machine",
     "steps.installation",
     "steps.services",
+    "steps.repositories",
+    "steps.certificate",
 ]

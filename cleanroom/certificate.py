@@ -2,19 +2,21 @@
 
 Knows: whether key and certificate belong together, which names they cover, whether the chain is in order, trusted and in time, and what a verified
 TLS handshake shows.
-Refuses: an unverified handshake, a host-name check switched off, and any look at a private key beyond its public half.
+Refuses: to judge by an unverified handshake (one is made for the text of an error, after the verdict), and any look at a private key beyond its
+public half and its digest.
 
 X.509 per RFC 5280 and RFC 6125 (`cryptography`'s verifier); TLS by the standard library, whose clients are what strangers use.
 """
 
 from __future__ import annotations
 
+import contextlib
 import datetime
 import hashlib
 import secrets
 import socket
 import ssl
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -22,8 +24,10 @@ from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat, load_pem_private_key
 from cryptography.x509 import verification
 
-from cleanroom.errors import BadInput, CheckFailed
+from cleanroom.errors import BadInput, CheckFailed, OutOfTime
 from cleanroom.redact import Secret
+from cleanroom.site import Certificate, Site
+from cleanroom.wait import Waiting, wait_until
 
 _HANDSHAKE_SECONDS = 10.0
 _SYSTEM_BUNDLES = ("/etc/ssl/certs/ca-certificates.crt", "/etc/ssl/certs/ca-bundle.crt", "/etc/pki/tls/certs/ca-bundle.crt")
@@ -31,11 +35,16 @@ _SYSTEM_BUNDLES = ("/etc/ssl/certs/ca-certificates.crt", "/etc/ssl/certs/ca-bund
 
 @dataclass(frozen=True)
 class Pair:
-    """A certificate chain, leaf first, and the SHA-256 of the public half of its key; `name` is how its secret is called."""
+    """A certificate chain, leaf first, and what may be known of its key; `name` is how the chain's secret is called.
+
+    `key_fingerprint` is the SHA-256 (hex) of the key's public half, the digests are those of both secrets' bytes as git holds them.
+    """
 
     name: str
     chain: tuple[x509.Certificate, ...]
     key_fingerprint: str
+    certificate_digest: str
+    key_digest: str
 
     @property
     def leaf(self) -> x509.Certificate:
@@ -113,7 +122,22 @@ def pair(name: str, certificate: Secret, key: Secret) -> Pair:
     except (ValueError, TypeError):
         raise CheckFailed("an unencrypted PEM private key", seen="text that is none", where=key.name) from None
     public = private.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
-    return Pair(name, chain, hashlib.sha256(public).hexdigest())
+    return Pair(
+        name=name,
+        chain=chain,
+        key_fingerprint=hashlib.sha256(public).hexdigest(),
+        certificate_digest=hashlib.sha256(certificate.reveal()).hexdigest(),
+        key_digest=hashlib.sha256(key.reveal()).hexdigest(),
+    )
+
+
+def of_secrets(settings: Certificate, values: Mapping[str, Secret]) -> Pair:
+    """The pair that the site's secrets hold under the names that the site file gives; raises `CheckFailed` if one of them is not there."""
+    for name in (settings.certificate, settings.key):
+        if name not in values:
+            advice = "certificate.certificate and certificate.key in the site file name them"
+            raise CheckFailed(f"git holds a secret {name}", seen=f"it holds {', '.join(sorted(values))}", where="the sops file", advice=advice)
+    return pair(settings.certificate, values[settings.certificate], values[settings.key])
 
 
 def handshake(address: str, host: str, *, trust: Path | None, port: int = 443) -> Handshake:
@@ -126,12 +150,32 @@ def handshake(address: str, host: str, *, trust: Path | None, port: int = 443) -
             der = link.getpeercert(binary_form=True)
             version = link.version()
     except ssl.SSLCertVerificationError as problem:
-        raise CheckFailed("a verified TLS handshake", seen=problem.verify_message, where=where) from None
+        seen = f"{problem.verify_message}; the certificate is {_shown(address, host, port) or 'not shown again'}"
+        raise CheckFailed("a verified TLS handshake", seen=seen, where=where) from None
     except OSError as problem:
         raise CheckFailed("a verified TLS handshake", seen=str(problem), where=where) from None
     if der is None or version is None:
         raise CheckFailed("a certificate in the handshake", seen="none", where=where)
     return Handshake(host, version, x509.load_der_x509_certificate(der))
+
+
+def check_all_names(address: str, site: Site, expected: Pair, *, trust: Path | None) -> list[Handshake]:
+    """`check_served` for every public name of the site; the proxy may take as long as the site gives it to come to that."""
+    hosts = (*(endpoint.host for endpoint in site.endpoint), site.webhook.host)
+    within = max((service.within for service in site.service if service.name == site.certificate.proxy), default=0.0)
+    failures: list[CheckFailed] = []
+
+    def served() -> list[Handshake] | Waiting:
+        try:
+            return check_served(address, hosts, expected, trust=trust, domain=site.domain)
+        except CheckFailed as problem:
+            failures.append(problem)
+            return Waiting(problem.seen)
+
+    try:
+        return wait_until(served, what="every public name to serve git's leaf", within=within, where=address)
+    except OutOfTime:
+        raise failures[-1] from None
 
 
 def check_served(address: str, hosts: Sequence[str], expected: Pair, *, trust: Path | None, domain: str) -> list[Handshake]:
@@ -141,7 +185,7 @@ def check_served(address: str, hosts: Sequence[str], expected: Pair, *, trust: P
         seen = handshake(address, host, trust=trust)
         if seen.fingerprint != expected.fingerprint or _public_fingerprint(seen.leaf) != expected.key_fingerprint:
             what = f"leaf {seen.fingerprint[:16]}... ({_subject(seen.leaf)})"
-            raise CheckFailed(f"git's leaf {expected.fingerprint[:16]}... is served", seen=what, where=f"{host} at {address}")
+            raise CheckFailed(f"leaf {expected.fingerprint[:16]}... of {expected.name} is served", seen=what, where=f"{host} at {address}")
         shown.append(seen)
     return shown
 
@@ -170,6 +214,20 @@ def system_bundle() -> str:
         if Path(path).is_file():
             return path
     raise BadInput("this system has no bundle of certificate authorities", advice="install ca-certificates, or name one: certificate.trust")
+
+
+def _shown(address: str, host: str, port: int) -> str:
+    """Whose certificate is served, unverified: only for the text of a failure. Traefik's own is called TRAEFIK DEFAULT CERT."""
+    context = ssl.create_default_context()
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    with (
+        contextlib.suppress(OSError),
+        socket.create_connection((address, port), timeout=_HANDSHAKE_SECONDS) as raw,
+        context.wrap_socket(raw, server_hostname=host) as link,
+    ):
+        der = link.getpeercert(binary_form=True)
+        return _subject(x509.load_der_x509_certificate(der)) if der else ""
+    return ""
 
 
 def random_label() -> str:

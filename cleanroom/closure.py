@@ -55,7 +55,7 @@ def check_equal(expected: Closure, seen: Closure, *, where: str) -> None:
     for path in sorted(expected.keys() | seen.keys()):
         one, other = expected.get(path), seen.get(path)
         if one != other:
-            raise CheckFailed(f"{path}: {_describe(one)}", seen=_describe(other), where=where)
+            raise CheckFailed(f"{path}: {_describe(one, other)}", seen=_describe(other, one), where=where)
 
 
 def check_same_system(one: Machine, other: Machine) -> None:
@@ -66,8 +66,12 @@ def check_same_system(one: Machine, other: Machine) -> None:
     check_equal(of(one, systems[0]), of(other, systems[1]), where=other.where)
 
 
-def _describe(path: StorePath | None) -> str:
-    return f"NAR hash {path.nar_hash}, {len(path.references)} references" if path else "not in the closure"
+def _describe(path: StorePath | None, other: StorePath | None) -> str:
+    """One side of a difference; a reference that only this side has is named."""
+    if path is None:
+        return "not in the closure"
+    own = sorted(path.references - (other.references if other else frozenset()))
+    return f"NAR hash {path.nar_hash}, {path.nar_size} bytes, {len(path.references)} references" + (f", {own[0]} among them" if own and other else "")
 
 
 def _paths(data: Any, where: str) -> Iterator[StorePath]:  # noqa: ANN401 - JSON data

@@ -41,19 +41,49 @@ def check_followed(ledger: Ledger, guide: Guide) -> None:
 
 
 def check_only_looked(ledger: Ledger, machine: Machine) -> None:
-    """Every command sent to the machine belongs to the guide, or only looks; a declared repetition comes after the guide's end."""
+    """Every command sent to the machine belongs to the guide, or only looks; declared repetitions and trials come after the guide's end."""
+    check_trials(ledger, machine)
     commands = [event for event in ledger.of("command") if event["machine"] == machine.name]
     if not any(event["purpose"] == "probe" for event in commands):
         raise HarnessError("the ledger knows of no probe at all, so it cannot excuse any", where=str(ledger.path))
+    end = max((event["n"] for event in ledger.of("guide-result")), default=0)
     for event in commands:
+        if event["purpose"] not in {"probe", "guide"} and event["n"] < end:
+            seen = f"event {event['n']}: {event['purpose']} before the guide's end"
+            raise CheckFailed("only the guide and probes until the guide's end", seen=seen, where=machine.where)
         if event["purpose"] == "probe":
             try:
                 check_read_only(event["argv"])
             except HarnessError:
                 seen = f"`{' '.join(event['argv'])}` (event {event['n']})"
                 raise CheckFailed("every command beside the guide only looks", seen=seen, where=machine.where) from None
-        elif event["purpose"] not in {"guide", "repetition"}:
+        elif event["purpose"] not in {"guide", "repetition", "trial"}:
             raise CheckFailed("every command has a purpose", seen=f"event {event['n']}: {event['purpose']}", where=machine.where)
+
+
+def check_trials(ledger: Ledger, machine: Machine) -> None:
+    """Every command of a trial lies between the declaration of one, made after the guide's last command, and its end, which left nothing behind."""
+    open_since: Event | None = None
+    guide_runs = True
+    for event in ledger.of("guide-result", "guide-command", "trial-began", "trial-ended", "command"):
+        if event["kind"].startswith("guide"):
+            guide_runs = event["kind"] == "guide-command"
+        elif event["machine"] != machine.name:
+            continue
+        elif event["kind"] == "trial-began":
+            if guide_runs:
+                raise CheckFailed("a trial begins when the guide has ended", seen=f"`{event['name']}` (event {event['n']})", where=machine.where)
+            open_since = event
+        elif event["kind"] == "trial-ended":
+            open_since = None
+            if event["left"]:
+                seen = f"`{event['name']}` left {', '.join(event['left'][:3])}"
+                raise CheckFailed("a trial leaves the machine as it was", seen=seen, where=machine.where)
+        elif event["purpose"] == "trial" and open_since is None:
+            seen = f"`{' '.join(event['argv'])[:80]}` (event {event['n']})"
+            raise CheckFailed("a trial's commands belong to a declared trial", seen=seen, where=machine.where)
+    if open_since is not None:
+        raise CheckFailed("every trial ends", seen=f"`{open_since['name']}` did not", where=machine.where)
 
 
 def check_key_bringer(installation: Installation) -> None:

@@ -118,7 +118,7 @@ def _statements(content: str, first: int, file: str) -> Iterator[tuple[int, str]
     """Whole statements of a script: as many lines as bash needs to call it complete."""
     pending: list[str] = []
     start = first
-    for number, line in enumerate(content.splitlines(), start=first):
+    for number, line in enumerate(content.removesuffix("\n").split("\n"), start=first):
         if not pending and (not line.strip() or line.lstrip().startswith("#")):
             continue
         if not pending:
@@ -133,7 +133,7 @@ def _statements(content: str, first: int, file: str) -> Iterator[tuple[int, str]
 
 def _console(content: str, first: int, file: str) -> Iterator[tuple[int, str]]:
     """Commands of a session: after `$ ` or `# `, continued while bash wants more; every other line is what the reader sees."""
-    lines = content.splitlines()
+    lines = content.removesuffix("\n").split("\n")
     index = 0
     while index < len(lines):
         if not lines[index].startswith(("$ ", "# ")):

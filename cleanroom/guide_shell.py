@@ -23,24 +23,24 @@ from cleanroom.wait import Deadline, Waiting, wait_until
 
 #: Seconds that one question for news may take before it is asked again.
 _NEWS_SECONDS = 5
+_HAND_OVER_SECONDS = 60.0
 
-# Reads NUL-ended commands from a FIFO; runs each in this very shell; leaves N.out, N.err and, last, N.status.
+# Runs each N.command in this very shell, once, when the FIFO is rung; leaves N.out, N.err and, last, N.status.
 # Given a pid, it ends when that process does.
 _LOOP = r"""
 __guide=$1 __watch=$2 __n=0
 cd ~ 2>/dev/null || cd /
 echo $$ > "$__guide/pid"
-trap '__s=$?; [ "$__n" -gt 0 ] && { echo "$__s" > "$__guide/$__n.tmp"; mv "$__guide/$__n.tmp" "$__guide/$__n.status"; }' EXIT
+trap '__s=$?; [ "$__n" -gt 0 ] && { echo "$__s" > "$__guide/$__n.tmp"; mv "$__guide/$__n.tmp" "$__guide/$__n.status"; }; rm -f "$__guide/pid"' EXIT
 exec 3<>"$__guide/in"
 while :; do
-  __s=0
-  IFS= read -r -d '' -t 2 -u 3 __command || __s=$?
-  if [ "$__s" -gt 128 ]; then
+  if [ ! -e "$__guide/$((__n + 1)).command" ]; then
+    read -r -t 2 -u 3 __ring || :
     [ -z "$__watch" ] || kill -0 "$__watch" 2>/dev/null || exit 0
     continue
   fi
   __n=$((__n + 1))
-  eval "$__command" > "$__guide/$__n.out" 2> "$__guide/$__n.err" < /dev/null 3>&-
+  eval "$(cat "$__guide/$__n.command")" > "$__guide/$__n.out" 2> "$__guide/$__n.err" < /dev/null 3>&-
   echo $? > "$__guide/$__n.tmp"
   mv "$__guide/$__n.tmp" "$__guide/$__n.status"
 done
@@ -55,24 +55,26 @@ while IFS='=' read -r name value; do export "$name=$(printf %s "$value" | base64
 setsid bash ${4:+-l} -c "$3" guide-shell "$1" "$2" < /dev/null > /dev/null 2>&1 &
 """
 
-# Hands the command on standard input to the shell, if that still lives; it has written its pid by the time it can take one.
+# Hands command $2, on standard input, to the shell, if that still lives. May be done twice: a command whose number was run is not run again.
 _TELL = r"""
-for _ in 1 2 3 4 5 6 7 8 9 10; do [ -e "$1/pid" ] && break; sleep 0.1; done
-kill -0 "$(cat "$1/pid")" 2>/dev/null || exit 3
-cat > "$1/in"
+cd "$1" 2>/dev/null || exit 3
+for _ in 1 2 3 4 5 6 7 8 9 10; do [ -e pid ] && break; sleep 0.1; done
+[ -e "$2.status" ] && exit 0
+kill -0 "$(cat pid 2>/dev/null)" 2>/dev/null || exit 3
+cat > "$2.new" && mv "$2.new" "$2.command" && echo 1<> in
 """
 _GONE = 3
 
 # Waits a little for the status of command $2, then tells it (or `running`, or `dead`) on the first line, and what is new of both streams.
 _NEWS = r"""
 cd "$1" 2>/dev/null || { echo dead; exit 0; }
-tries=$(($5 * 20))
+tries=$(($5 * 20)) word=running
 while [ ! -e "$2.status" ] && [ $tries -gt 0 ]; do
-  [ -e pid ] && ! kill -0 "$(cat pid)" 2>/dev/null && [ ! -e "$2.status" ] && { echo dead; exit 0; }
+  shell=$(cat pid 2>/dev/null) && ! kill -0 "$shell" 2>/dev/null && [ ! -e "$2.status" ] && { word=dead; break; }
   tries=$((tries - 1))
   sleep 0.05
 done
-if [ -e "$2.status" ]; then cat "$2.status"; else echo running; fi
+if [ -e "$2.status" ]; then cat "$2.status"; else echo "$word"; fi
 tail -c "+$(($3 + 1))" "$2.out" 2>/dev/null || :
 tail -c "+$(($4 + 1))" "$2.err" >&2 2>/dev/null || :
 """
@@ -129,11 +131,8 @@ class GuideShell:
         """Run one command to its end or its limit (seconds). `alive(elapsed, last line)` is called while it runs."""
         self._number += 1
         deadline = Deadline(within)
-        sent = self.place.execute(["bash", "-c", _TELL, "guide", self.folder], stdin=command.encode() + b"\0", within=30.0)
-        if sent.status == _GONE:
+        if not self._hand_over(command):
             return Answer(status=None, fate="dead", stdout=b"", stderr=b"", seconds=deadline.elapsed)
-        if not sent.ok:
-            raise HarnessError(f"the shell of the guide does not take commands: {sent.complaint}", where=self.place.where)
         out, err = bytearray(), bytearray()
 
         def news() -> str | Waiting:
@@ -157,6 +156,21 @@ class GuideShell:
         fate = wait_until(news, what=f"`{command[:60]}` to end", within=within + 30.0, every=0.1, where=self.place.where, alive=alive)
         status = int(fate) if fate.lstrip("-").isdigit() else None
         return Answer(status=status, fate=fate, stdout=bytes(out), stderr=bytes(err), seconds=deadline.elapsed)
+
+    def _hand_over(self, command: str) -> bool:
+        """Give the shell its next command, again if the connection breaks over it; False if there is no shell any more."""
+
+        def handed() -> Result | Waiting:
+            try:
+                argv = ["bash", "-c", _TELL, "guide", self.folder, str(self._number)]
+                return self.place.execute(argv, stdin=command.encode(), within=_HAND_OVER_SECONDS)
+            except (OutOfReach, OutOfTime) as problem:
+                return Waiting(problem.problem)
+
+        sent = wait_until(handed, what="the guide's shell to take a command", within=_HAND_OVER_SECONDS, where=self.place.where)
+        if not sent.ok and sent.status != _GONE:
+            raise HarnessError(f"the shell of the guide does not take commands: {sent.complaint}", where=self.place.where)
+        return sent.ok
 
     def __exit__(self, *_: object) -> None:
         try:

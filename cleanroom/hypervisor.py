@@ -9,6 +9,7 @@ pylxd carries the requests (REST API of Incus 6.0); operations are started witho
 from __future__ import annotations
 
 import datetime
+import ssl
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -93,6 +94,8 @@ class Hypervisor:
         session = GuardedSession(inner, guard, timeout=_REQUEST_SECONDS)
         with _speaking_of(endpoint):
             client = pylxd.client.Client(endpoint=endpoint, session=session, project=settings.project)
+        # For the events' socket, which is no request of the session's; pylxd would fall back to certificates of its own choice, and check none.
+        client.ssl_options = _tls(settings)
         hypervisor = Hypervisor(client, guard, settings, record)
         hypervisor._check_server()
         return hypervisor
@@ -307,6 +310,14 @@ def _check_paths(settings: Incus) -> None:
         path = getattr(settings, key)
         if path is None or not path.is_file():
             raise BadInput(f"cannot read incus.{key}", where=str(path or "(not given)"), advice="a remote Incus needs all three certificates")
+
+
+def _tls(settings: Incus) -> dict[str, object] | None:
+    """How the events' socket proves who we are, and whom it accepts; None on a local socket."""
+    if settings.client_certificate is None:
+        return None
+    ours = {"certfile": str(settings.client_certificate), "keyfile": str(settings.client_key)}
+    return {**ours, "ca_certs": str(settings.server_certificate), "cert_reqs": ssl.CERT_REQUIRED}
 
 
 def _file_headers(mode: int, kind: str) -> dict[str, str]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping
-from contextlib import ExitStack
+from contextlib import AbstractContextManager, ExitStack, nullcontext
 from dataclasses import dataclass
 
 from cleanroom.errors import CheckFailed
@@ -89,6 +89,8 @@ class Follower:
     record: Callable[..., object]
     transcript: Callable[[str], object]
     alive: Callable[[Command, float, str], None]
+    #: Looks at the machine before and after each command.
+    around: Callable[[Command], AbstractContextManager[object]] = nullcontext
 
     def follow(self, guide: Guide, *, kind: Purpose = "guide") -> Installation:
         """Run every command of `guide` in order, until one does not end as documented. `kind` names the record."""
@@ -116,7 +118,8 @@ class Follower:
 
     def _run(self, command: Command, shell: GuideShell, desk: Desk, kind: Purpose) -> Outcome:
         self.record(f"{kind}-command", number=command.number, place=command.place, where=command.where, command=command.text)
-        answer = shell.run(command.text, within=command.within, alive=lambda elapsed, line: self.alive(command, elapsed, line))
+        with self.around(command):
+            answer = shell.run(command.text, within=command.within, alive=lambda elapsed, line: self.alive(command, elapsed, line))
         desk.account()
         outcome = _outcome(command, answer)
         self.record(

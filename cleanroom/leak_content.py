@@ -24,8 +24,8 @@ _PIECE = 2**16
 class Content:
     """Searches items through belts that they share. `found` is told of matches, `closed` of what was not looked into.
 
-    `inside` counts the items found packed in others. With `digesting`, `digests` gathers the SHA-256 (hex) of every tar archive met: an image layer is
-    known by that.
+    `inside` counts the items found packed in others. With `digesting`, `digests` maps the SHA-256 (hex) of every tar archive met to its size: that is
+    what an image layer is known by.
     """
 
     def __init__(
@@ -43,7 +43,7 @@ class Content:
         self._digesting = digesting
         self._largest = largest
         self._belts: list[Belt] = []
-        self.digests: set[str] = set()
+        self.digests: dict[str, int] = {}
         self.inside = 0
         self.inside_bytes = 0
 
@@ -52,14 +52,14 @@ class Content:
         return self._scan(place, source, depth=0, budget=Budget(self._largest), look_inside=look_inside)
 
     def scan_tar(self, place: str, source: Source, each: Callable[[Member, int], None]) -> int:
-        """Search a tar stream member by member; `each(member, size)` is called after a member whose `size` bytes were read. Returns the stream's size.
+        """Search a tar stream member by member, and call `each(member, size)` after each, of which `size` bytes were read; returns the stream's size.
 
         Raises `Unopened` if the stream is no whole tar archive.
         """
         tape = _Tape(b"", source, self._belt(0), None)
         self._belt(0).begin(f"{place} (headers)")
         for member in leak_archive.tar_members(tape, place=place):
-            size = self._scan(member.name, member.data, depth=1, budget=Budget(self._largest))
+            size = self._scan(f"{place}: {member.name}", member.data, depth=1, budget=Budget(self._largest))
             each(member, size)
         tape.drain()
         return tape.count
@@ -78,10 +78,8 @@ class Content:
         belt = self._belt(depth)
         belt.begin(place)
         room = belt.room()
-        count = 0
-        while count < HEAD and (more := source.readinto(room[count:])):
-            count += more
-        kind = leak_packed.sniff(bytes(room[:HEAD][:count])) if look_inside else None
+        count = _first_bytes(source, room, belt)
+        kind = leak_packed.sniff(bytes(room[: min(count, HEAD)])) if look_inside else None
         if kind is None:
             belt.advance(count)
             return count + (_carry(source, belt) if count >= HEAD else 0)
@@ -92,7 +90,7 @@ class Content:
             self._closed(problem)
         tape.drain()
         if tape.digest is not None:
-            self.digests.add(tape.digest.hexdigest())
+            self.digests[tape.digest.hexdigest()] = tape.count
         return tape.count
 
     def _open(self, kind: str, place: str, tape: _Tape, depth: int, budget: Budget) -> None:
@@ -116,6 +114,18 @@ class Content:
     def _inside(self, place: str, source: Source, depth: int, budget: Budget) -> None:
         self.inside += 1
         self.inside_bytes += self._scan(place, source, depth=depth + 1, budget=budget)
+
+
+def _first_bytes(source: Source, room: memoryview, belt: Belt) -> int:
+    """Read at least what `sniff` wants into `room`, or all there is; what came before an error stays on the belt."""
+    count = 0
+    try:
+        while count < HEAD and (more := source.readinto(room[count:])):
+            count += more
+    except (Unopened, OSError):
+        belt.advance(count)
+        raise
+    return count
 
 
 def _carry(source: Source, belt: Belt) -> int:

@@ -91,7 +91,7 @@ def _folded(form: bytes, under: Callable[[int, int], bytes]) -> Iterator[bytes]:
     if is_telling(under(first, middle)) and is_telling(under(middle, last)):
         yield from (form[first:middle], form[middle:last])
         return
-    yield form
+    yield form[first:last]
     for place in range(first + 1, last):
         yield from (form[first:place] + end + form[place:last] for end in _LINE_ENDS)
 

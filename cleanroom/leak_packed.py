@@ -22,12 +22,13 @@ _INPUT = 2**16
 _ZSTD_STEP = 512
 _TAR_MARK = slice(257, 262)
 _BZIP2_BLOCKS = (b"1AY&SY", b"\x17rE8P\x90")
-_ZSTD_SKIPPABLE = tuple(bytes((byte,)) + b"*M\x18" for byte in range(0x50, 0x60))
+_ZLIB_MARKS = (b"\x78\x01", b"\x78\x5e", b"\x78\x9c", b"\x78\xda")
 _MARKS = (
     (b"\x1f\x8b\x08", "gzip"),
     (b"\xfd7zXZ\0", "xz"),
     (b"\x28\xb5\x2f\xfd", "zstd"),
     (b"PK\x03\x04", "zip"),
+    *((bytes((byte,)) + b"*M\x18", "zstd") for byte in range(0x50, 0x60)),
 )
 #: What can be recognised but not opened here: an item of such a kind is never covered.
 CLOSED = (
@@ -39,6 +40,8 @@ CLOSED = (
     (b"\x1f\x9d", "compress(1) data"),
     (b"hsqs", "a squashfs image"),
 )
+#: The first two bytes of anything packed but tar: nearly all items are told apart by them.
+_BEGINNINGS = frozenset(mark[:2] for mark, _ in (*_MARKS, *CLOSED)) | {b"BZ", *_ZLIB_MARKS}
 
 
 class Unopened(Exception):
@@ -70,18 +73,16 @@ class _Decompressor(Protocol):
 
 def sniff(head: bytes) -> str | None:
     """What kind of packed data begins with `head` (up to `HEAD` bytes); None for anything else."""
-    for mark, kind in _MARKS:
-        if head.startswith(mark):
-            return kind
     if head[_TAR_MARK] == b"ustar":
         return "tar"
+    if head[:2] not in _BEGINNINGS:
+        return None
+    for mark, kind in (*_MARKS, *CLOSED):
+        if head.startswith(mark):
+            return kind
     if head.startswith(b"BZh") and head[4:10] in _BZIP2_BLOCKS:
         return "bzip2"
-    if head.startswith(_ZSTD_SKIPPABLE):
-        return "zstd"
-    if head[:1] == b"\x78" and _is_loose_object(head):
-        return "zlib"
-    return next((kind for mark, kind in CLOSED if head.startswith(mark)), None)
+    return "zlib" if head.startswith(_ZLIB_MARKS) and _is_loose_object(head) else None
 
 
 def _is_loose_object(head: bytes) -> bool:

@@ -32,10 +32,11 @@ class NotChecked:
 
 @dataclass(frozen=True)
 class Label:
-    """What a literal stands for: the secret's name and the form, `base64 (alignment 1)` or `raw, line 3 of 5`."""
+    """What a literal stands for: a secret, by its name, in a form (`raw`, `base64 (alignment 1)`), and which part of it (empty: the whole)."""
 
     secret: str
     form: str
+    part: str = ""
 
 
 class Searcher:
@@ -168,4 +169,4 @@ def _labels(secrets: Mapping[str, Secret]) -> tuple[dict[bytes, list[Label]], tu
 def _labelled(name: str, parts: list[leak_parts.Part]) -> Iterator[tuple[bytes, Label]]:
     for part in parts:
         for literal, form in leak_forms.literals(part).items():
-            yield literal, Label(name, f"{form}, {part.what}" if part.what else form)
+            yield literal, Label(name, form, part.what)

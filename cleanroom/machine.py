@@ -7,14 +7,15 @@ Refuses: to change the machine (that is the guide's), and to call "unknown" a "n
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from cleanroom.errors import CheckFailed, HarnessError, OutOfReach
 from cleanroom.ledger import Event
 from cleanroom.probes import check_read_only
-from cleanroom.ssh import Result, Ssh
+from cleanroom.ssh import Result, Ssh, Stream
 from cleanroom.wait import Waiting, wait_until
 
 _PROBE_SECONDS = 60.0
@@ -22,8 +23,8 @@ _NOT_FOUND = 127
 #: Characters of one word of an argument list that the ledger keeps.
 _WORD = 200
 
-#: Why a command was sent: to look, as part of following the guide, or as part of doing a piece of it again.
-Purpose = Literal["probe", "guide", "repetition"]
+#: Why a command was sent: to look, as part of following the guide, as part of doing a piece of it again, or to try what happens if.
+Purpose = Literal["probe", "guide", "repetition", "trial"]
 
 
 @dataclass(frozen=True)
@@ -88,7 +89,7 @@ class Machine:
 
     def execute(self, command: str | Sequence[str], *, purpose: Purpose, stdin: bytes = b"", within: float) -> Result:
         """Run a command; never judges. Raises `OutOfReach` or `OutOfTime`. Each is recorded with its purpose: C4.4 is judged from that."""
-        words = [command] if isinstance(command, str) else [word if len(word) <= _WORD else f"{word[:_WORD]}..." for word in command]
+        words = [command] if isinstance(command, str) else [_short(word) for word in command]
         sent = self._record("command", machine=self.name, purpose=purpose, argv=words)
         result = self.ssh.run(command, stdin=stdin, within=within)
         self._record("command-ended", of=sent["n"], status=result.status, seconds=round(result.seconds, 3))
@@ -112,6 +113,18 @@ class Machine:
         if result.status not in ok:
             raise HarnessError(f"cannot tell: `{' '.join(argv)}` ended with {result.status}: {result.complaint}", where=self.where)
         return result
+
+    @contextmanager
+    def stream(self, *argv: str, ok: Sequence[int] = (0,), within: float) -> Iterator[Stream]:
+        """Look at something large: a probe whose output is read while it comes. Raises like `probe`, at its end too."""
+        check_read_only(argv)
+        sent = self._record("command", machine=self.name, purpose="probe", argv=[_short(word) for word in argv])
+        with self.ssh.stream(argv, within=within) as stream:
+            yield stream
+            result = stream.end(argv[0])
+        self._record("command-ended", of=sent["n"], status=result.status, seconds=round(result.seconds, 3))
+        if result.status not in ok:
+            raise HarnessError(f"cannot tell: `{' '.join(argv)}` ended with {result.status}: {result.complaint}", where=self.where)
 
     def exists(self, path: str) -> bool:
         """Whether anything lies at `path`, dangling links included."""
@@ -239,6 +252,10 @@ class Errand:
 
     def execute(self, command: str | Sequence[str], *, stdin: bytes = b"", within: float) -> Result:
         return self.machine.execute(command, purpose=self.purpose, stdin=stdin, within=within)
+
+
+def _short(word: str) -> str:
+    return word if len(word) <= _WORD else f"{word[:_WORD]}..."
 
 
 def _unit(name: str, block: Mapping[str, str]) -> Unit:

@@ -26,6 +26,7 @@ from cleanroom.wait import Waiting, wait_until
 SUITE = "user.cleanroom.suite"
 RUN = "user.cleanroom.run"
 HOST = "user.cleanroom.host"
+PROCESS = "user.cleanroom.process"
 HEARTBEAT = "user.cleanroom.heartbeat"
 KEPT = "user.cleanroom.kept"
 _VALUE = "cleanroom"
@@ -50,7 +51,7 @@ def this_host() -> str:
 
 def marks(run_id: str) -> dict[str, str]:
     """The configuration keys that an instance of this run carries from its first moment."""
-    return {SUITE: _VALUE, RUN: run_id, HOST: this_host(), HEARTBEAT: _now()}
+    return {SUITE: _VALUE, RUN: run_id, HOST: this_host(), PROCESS: f"{os.getpid()}:{_start_of(os.getpid())}", HEARTBEAT: _now(), KEPT: "false"}
 
 
 def heartbeat() -> dict[str, str]:
@@ -71,14 +72,17 @@ class Leftover:
         return f"{self.instance.name} of run {self.run_id}, created {self.instance.created_at:%Y-%m-%d %H:%M:%S} UTC: {state}"
 
 
-def leftover(instance: Instance, *, holder: str | None) -> Leftover | None:
-    """What `instance` is to us: None if it does not carry the whole mark. `holder` is the run that holds the project's lock on this host, if any."""
+def leftover(instance: Instance) -> Leftover | None:
+    """What `instance` is to us: None if it does not carry the whole mark.
+
+    On this host a run lives as long as its process does; elsewhere as long as it goes on marking its machine.
+    """
     config: Mapping[str, str] = instance.config
     run_id, host = config.get(RUN), config.get(HOST)
-    if config.get(SUITE) != _VALUE or not run_id or not host or HEARTBEAT not in config:
+    if config.get(SUITE) != _VALUE or not run_id or not host or not {PROCESS, HEARTBEAT} <= config.keys():
         return None
     kept = config.get(KEPT) == "true"
-    alive = run_id == holder if host == this_host() else not kept and _age(config[HEARTBEAT]) < SILENCE
+    alive = _lives(config[PROCESS]) if host == this_host() else not kept and _age(config[HEARTBEAT]) < SILENCE
     return Leftover(instance, run_id, alive, kept)
 
 
@@ -115,7 +119,8 @@ class ProjectLock:
             return True
 
         try:
-            wait_until(taken, what="the project to be free", within=wait, every=1.0)
+            # A moment at least: whoever asks for the holder holds the lock for that moment.
+            wait_until(taken, what="the project to be free", within=max(wait, 0.5), every=0.1)
         except OutOfTime as problem:
             os.close(descriptor)
             advice = "wait for it to end, or say --wait 30m"
@@ -144,6 +149,21 @@ class ProjectLock:
             return str(json.loads(self.path.read_text(encoding="utf-8"))["run"])
         except (OSError, ValueError, KeyError):
             return None
+
+
+def _lives(process: str) -> bool:
+    """Whether the very process that wrote a mark still runs: a number alone may be somebody else's by now."""
+    pid, _, start = process.partition(":")
+    return pid.isdecimal() and _start_of(int(pid)) == start
+
+
+def _start_of(pid: int) -> str | None:
+    """When a process started, in clock ticks since boot (proc(5), field 22), and which boot that was; None if there is no such process."""
+    try:
+        boot = Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii")[:8]
+        return f"{boot}-{Path(f'/proc/{pid}/stat').read_text(encoding='utf-8').rpartition(')')[2].split()[19]}"
+    except OSError:
+        return None
 
 
 def _now() -> str:

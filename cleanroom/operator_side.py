@@ -29,27 +29,25 @@ class Desk:
         self._ssh = ssh
         self._record = record
         self._seen = 0
-        self.folder = Path(tempfile.mkdtemp(prefix="cleanroom-desk-"))
-        self.place = ThisSide(path=self.folder / "bin", home=self.folder / "home")
 
     def __enter__(self) -> Self:
-        for name in ("bin", "home", "guide"):
+        tools = {tool: _real(tool) for tool in _TOOLS}
+        self.folder = Path(tempfile.mkdtemp(prefix="cleanroom-desk-"))
+        self.place = ThisSide(path=self.folder / "bin", home=self.folder / "home")
+        for name in ("bin", "home"):
             (self.folder / name).mkdir(mode=0o700)
-        (self.folder / "guide").rmdir()
         key, known = self.folder / "key", self.folder / "known_hosts"
         key.touch(mode=0o600)
         key.write_bytes(self._ssh.key.private)
         known.write_text(f"{self._ssh.address} {self._ssh.host_key}\n")
-        program = [sys.executable, "-S", "-E", str(Path(relay.__file__)), "%h", "%p", self._ssh.address, str(self.folder / "ports")]
+        program = shlex.join([sys.executable, "-S", "-E", str(Path(relay.__file__))])
+        arguments = shlex.join([self._ssh.address, str(self.folder / "ports")])
         config = self.folder / "config"
         config.write_text(
             f"Host *\n  IdentityFile {key}\n  IdentitiesOnly yes\n  UserKnownHostsFile {known}\n  GlobalKnownHostsFile /dev/null\n"
-            f"  StrictHostKeyChecking yes\n  BatchMode yes\n  ForwardAgent no\n  ProxyCommand {' '.join(program)}\n"
+            f"  StrictHostKeyChecking yes\n  BatchMode yes\n  ForwardAgent no\n  ProxyCommand {program} %h %p {arguments}\n"
         )
-        for tool in _TOOLS:
-            real = shutil.which(tool)
-            if real is None:
-                raise BadInput(f"`{tool}` is not installed on this side", advice="install OpenSSH's client")
+        for tool, real in tools.items():
             wrapper = self.folder / "bin" / tool
             wrapper.write_text(f'#!/bin/sh\nexec {shlex.quote(real)} -F {shlex.quote(str(config))} "$@"\n')
             wrapper.chmod(0o700)
@@ -65,3 +63,11 @@ class Desk:
 
     def __exit__(self, *_: object) -> None:
         shutil.rmtree(self.folder, ignore_errors=True)
+
+
+def _real(tool: str) -> str:
+    """The path of one of OpenSSH's programs."""
+    found = shutil.which(tool)
+    if found is None:
+        raise BadInput(f"`{tool}` is not installed on this side", advice="install OpenSSH's client")
+    return found

@@ -96,4 +96,4 @@ def _forms(value: bytes) -> set[str]:
         text = value.decode()
     except UnicodeDecodeError:
         return forms
-    return forms | {text, json.dumps(text)[1:-1], urllib.parse.quote(text, safe="")}
+    return forms | {text, json.dumps(text)[1:-1], json.dumps(text, ensure_ascii=False)[1:-1], urllib.parse.quote(text, safe="")}

@@ -77,7 +77,8 @@ def page(events: Sequence[Event]) -> bytes:
 
 def _limits(sites: Sequence[Event], machines: Sequence[Event]) -> list[str]:
     """What this run does not prove, in plain lines."""
-    lines = ["Whoever controls the hypervisor can deceive this run about everything that happens above it."]
+    sftp = "Incus tells nobody of SFTP sessions (`incus file push`): what one of those changed is seen only where a scenario looks."
+    lines = [sftp, "Whoever controls the hypervisor can deceive this run about everything that happens above it."]
     if any(site["site_kind"] == "lab" for site in sites):
         lines.insert(0, "The site was the embedded lab: Debian with Nix that keeps NixOS' contract, not NixOS, and not the customer's cc-ci.")
     if any(machine["type"] != "virtual-machine" for machine in machines):

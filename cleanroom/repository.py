@@ -9,6 +9,7 @@ from __future__ import annotations
 import io
 import os
 import re
+import shlex
 import subprocess
 import tarfile
 from collections.abc import Mapping
@@ -21,6 +22,7 @@ from cleanroom.site import Credential, Forge
 _FETCH_SECONDS = 300.0
 _READ_SECONDS = 60.0
 _CREDENTIAL = "CLEANROOM_GIT_PASSWORD"
+_SSH = "ssh -F none -o IdentitiesOnly=yes -o BatchMode=yes"
 _Settings = list[tuple[str, str]]
 #: What git says when it was the forge that said no, and not the network: a private repository may also be denied to exist.
 _REFUSED = re.compile(r"could not read Username|Authentication failed|returned error: 40[13]|Permission denied|repository '[^']*' not found")
@@ -78,22 +80,28 @@ def fetch(url: str, revision: str, folder: Path, *, forge: Forge, credential: Cr
         raise OutOfReach(
             f"cannot fetch: {complaint[-1] if complaint else 'git said nothing'}", where=url, advice="is the forge up, the credential valid?"
         )
+    # The tree's own attributes may leave files out of an archive, or alter them; ours outrank them.
+    (folder / "info").mkdir(exist_ok=True)
+    (folder / "info" / "attributes").write_text("* -export-ignore -export-subst\n")
     found = _git(["-C", str(folder), "rev-parse", "--verify", "--quiet", f"{revision}^{{commit}}"], [], within=_READ_SECONDS)
     if found.returncode:
         raise BadInput(f"there is no revision {revision}", where=url)
     return Repository(url, folder, found.stdout.decode().strip())
 
 
-def anonymous_refusal(url: str, *, forge: Forge) -> str | None:
-    """What the forge says to a stranger who asks for the repository's refs; None if it serves them. Raises `OutOfReach` if it says nothing."""
-    configuration, _ = _configuration(forge, None)
-    result = _git(["ls-remote", url], configuration, within=_READ_SECONDS)
+def refusal(url: str, *, forge: Forge, credential: Credential | None = None) -> str | None:
+    """What the forge says to one who asks for the repository's refs - a stranger, without a credential; None if it serves them.
+
+    Raises `OutOfReach` if it was not the forge that said no.
+    """
+    configuration, secret = _configuration(forge, credential)
+    result = _git(["ls-remote", url], configuration, within=_READ_SECONDS, secret=secret)
     if result.returncode == 0:
         return None
     complaint = result.stderr.decode(errors="replace").strip()
     if _REFUSED.search(complaint):
         return complaint.splitlines()[-1]
-    raise OutOfReach(f"cannot tell whether a stranger is refused: {complaint or 'git said nothing'}", where=url)
+    raise OutOfReach(f"cannot tell whether the forge refuses: {complaint or 'git said nothing'}", where=url)
 
 
 def _entry(line: bytes) -> Entry:
@@ -109,18 +117,20 @@ def _configuration(forge: Forge, credential: Credential | None) -> tuple[_Settin
         settings.append(("http.sslCAInfo", str(forge.trust)))
     settings += [("http.curloptResolve", f"{host}:443:{address}") for host, address in forge.resolve.items()]
     if credential is None:
+        settings.append(("core.sshCommand", f"{_SSH} -o IdentityFile=none -o IdentityAgent=none"))
         return settings, {}
     if credential.token is not None:
         helper = f'!f() {{ echo "username={credential.user}"; echo "password=${_CREDENTIAL}"; }}; f'
         settings.append(("credential.helper", helper))
         return settings, {_CREDENTIAL: credential.token.load("token of the private repository").text()}
-    settings.append(("core.sshCommand", f"ssh -F none -i '{credential.deploy_key}' -o IdentitiesOnly=yes -o BatchMode=yes"))
+    settings.append(("core.sshCommand", f"{_SSH} -i {shlex.quote(str(credential.deploy_key))}"))
     return settings, {}
 
 
 def _git(arguments: list[str], settings: _Settings, *, within: float, secret: Mapping[str, str] | None = None) -> subprocess.CompletedProcess[bytes]:
     environment = {key: value for key, value in os.environ.items() if not key.startswith(_FOREIGN)}
     environment |= {"GIT_CONFIG_NOSYSTEM": "1", "GIT_CONFIG_GLOBAL": "/dev/null", "GIT_TERMINAL_PROMPT": "0", "LC_ALL": "C", **(secret or {})}
+    environment["HOME"] = environment["XDG_CONFIG_HOME"] = "/nonexistent"  # libcurl would read ~/.netrc
     environment["GIT_CONFIG_COUNT"] = str(len(settings))
     for index, (key, value) in enumerate(settings):
         environment[f"GIT_CONFIG_KEY_{index}"], environment[f"GIT_CONFIG_VALUE_{index}"] = key, value

@@ -20,7 +20,10 @@ from cleanroom.run import Run
 from cleanroom.throwaway import Before, Blankness
 
 #: What is told again in the new run's ledger, marked as recalled, so that every check finds it where it looks.
-_KINDS = ("before", "blank", "machine", "command", "command-ended", "ssh-login", "login", "guide-command", "guide-result", "key-seen")
+_KINDS = (
+    *("before", "blank", "machine", "command", "command-ended", "ssh-login", "login"),
+    *("guide-command", "guide-result", "key-seen", "trial-began", "trial-ended"),
+)
 _OWN = ("prev", "n", "at", "t", "kind")
 
 
@@ -41,7 +44,7 @@ class Recollection:
     @property
     def before(self) -> Before:
         fact = self._last("before")
-        return Before(datetime.fromisoformat(fact["began"]), frozenset(fact["uuids"]), fact["namesake"], fact["image"])
+        return Before(datetime.fromisoformat(fact["began"]), frozenset(fact["uuids"]), fact["namesake"], fact["declared_image"])
 
     @property
     def blank(self) -> Blankness:
@@ -76,7 +79,7 @@ class Recollection:
 
 def recall(run: Run, kept: Instance | None) -> Recollection | None:
     """What is known of a kept machine, or None with the reason said, if it cannot be gone on with."""
-    found = marks.leftover(kept, holder=run.id) if kept is not None else None
+    found = marks.leftover(kept) if kept is not None else None
     if kept is None or found is None or found.alive or not found.kept:
         run.say("nothing to reuse: no kept throwaway is there")
         return None

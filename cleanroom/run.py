@@ -95,7 +95,7 @@ class Run:
     def _last_times(self) -> dict[str, float]:
         try:
             return {str(key): float(value) for key, value in json.loads(self._times.read_text(encoding="utf-8")).items()}
-        except (OSError, ValueError, AttributeError):
+        except (OSError, ValueError, TypeError, AttributeError):
             return {}  # a comfort, not a fact: an unreadable file only means that nobody knows
 
     def _remember(self, name: str, seconds: float) -> None:

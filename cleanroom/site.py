@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 import tomllib
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -25,6 +26,13 @@ _Listed = BeforeValidator(lambda value: tuple(value) if isinstance(value, list) 
 Names = Annotated[tuple[str, ...], _Listed]
 
 
+#: Tokens of the DNS provider Gandi, by what stands near them: 40 hex digits alone are any git revision.
+GANDI = {
+    "Gandi personal access token": r"(?i)gandi[^\x00]{0,120}?\b[0-9a-f]{40}\b",
+    "Gandi API key": r"(?i)gandi[a-z0-9_.-]{0,40}[\"']?\s{0,3}[:=]\s{0,3}[\"']?[a-z0-9]{24}\b",
+}
+
+
 def _local(value: object) -> object:
     return Path(value).expanduser() if isinstance(value, str) and value else value
 
@@ -34,7 +42,8 @@ Local = Annotated[Path, BeforeValidator(_local)]
 
 
 class _Table(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+    # An empty text would pass by being empty: every body holds the marker "".
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, str_min_length=1)
 
 
 class SecretSource(_Table):
@@ -92,6 +101,7 @@ class Base(_Table):
     revision: str = "HEAD"
     flake_attribute: str
     guide: str = "docs/install.md"
+    secrets_document: str = "docs/secrets.md"
     documents: Names = ("docs/install.md", "docs/secrets.md", "docs/architecture.md", "DECISIONS.md")
 
 
@@ -135,7 +145,7 @@ class Webhook(_Table):
 
 
 class Certificate(_Table):
-    """The wildcard certificate: its names in the sops file, its paths on the machine."""
+    """The wildcard certificate: its names in the sops file, its paths on the machine, and the proxy's swarm secrets by their names inside."""
 
     certificate: str
     key: str
@@ -143,6 +153,9 @@ class Certificate(_Table):
     key_path: str
     trust: Local | None = None
     minimum_days: int = 14
+    proxy: str = "traefik_app"
+    certificate_target: str = "ssl_cert"
+    key_target: str = "ssl_key"
 
 
 class Incus(_Table):
@@ -155,6 +168,7 @@ class Incus(_Table):
     server_certificate: Local | None = None
     throwaway: str
     image: str
+    image_fingerprint: str | None = None
     type: Literal["virtual-machine", "container"] = "virtual-machine"
     fall_back_to_container: bool = False
     memory: Size = 4 * 2**30
@@ -229,6 +243,40 @@ class Guide(_Table):
     variables: dict[str, str] = Field(default_factory=dict)
     secrets: dict[str, SecretSource] = Field(default_factory=dict)
 
+    @model_validator(mode="after")
+    def _names_of_a_shell(self) -> Guide:
+        names = [*self.variables, *self.secrets]
+        for name in names:
+            if not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", name):
+                raise ValueError(f"no shell takes a variable called {name!r}")
+            if name in {"MACHINE", "BOOTSTRAP_KEY"} or names.count(name) > 1:
+                raise ValueError(f"variable {name} is given already")
+        return self
+
+
+class RequiredSecrets(_Table):
+    """Which declared secret is which, of those that every cc-ci must have; certificate, key and HMAC are named elsewhere. `hosts` are recipients."""
+
+    drone_client_id: str | None = None
+    drone_client_secret: str | None = None
+    drone_rpc_secret: str | None = None
+    registry: Names = ()
+    hosts: Names = ()
+
+
+class Leaks(_Table):
+    """What the leak search must know of a site. Of all tables, key is a pattern in shell style, value the reason.
+
+    `private_keys` are places where a private key may lie; `gaps` are places that may stay unopened; `programs` are folders of the image's own
+    programs, searched only where they changed after the machine was seen blank; `repositories` are local copies that hold unreachable objects too.
+    """
+
+    private_keys: dict[str, str] = Field(default_factory=dict)
+    gaps: dict[str, str] = Field(default_factory=dict)
+    programs: dict[str, str] = Field(default_factory=dict)
+    repositories: Annotated[tuple[Local, ...], _Listed] = ()
+    dns_token_patterns: dict[str, str] = Field(default_factory=lambda: dict(GANDI))
+
 
 class Site(_Table):
     """A whole site file. `Site.load` is the way in."""
@@ -252,6 +300,8 @@ class Site(_Table):
     canonical: Canonical | None = None
     blank: Blank = Blank()
     guide: Guide = Guide()
+    required_secrets: RequiredSecrets = RequiredSecrets()
+    leaks: Leaks = Leaks()
 
     _path: Path = PrivateAttr(default=Path())
     _digest: str = PrivateAttr(default="")
@@ -302,6 +352,7 @@ class Site(_Table):
 
 #: Keys that hold paths on this side: anchored at the site file, so that a site can be moved as a folder.
 _LOCAL_KEYS = {"file", "trust", "deploy_key", "key_file", "client_certificate", "client_key", "server_certificate", "private_key"}
+_LOCAL_LISTS = {"repositories"}
 
 
 def _anchored(data: Any, folder: Path, table: str = "") -> Any:  # noqa: ANN401 - TOML data
@@ -309,11 +360,13 @@ def _anchored(data: Any, folder: Path, table: str = "") -> Any:  # noqa: ANN401 
         return [_anchored(item, folder, table) for item in data]
     if not isinstance(data, dict):
         return data
-    out = {}
+    out: dict[str, Any] = {}
     for key, value in data.items():
         not_a_path = (table == "secrets" and key == "file") or table == "variables"
         if key in _LOCAL_KEYS and isinstance(value, str) and value and not not_a_path:
             out[key] = str(folder / Path(value).expanduser())
+        elif key in _LOCAL_LISTS and isinstance(value, list):
+            out[key] = [str(folder / Path(item).expanduser()) if isinstance(item, str) else item for item in value]
         else:
             out[key] = _anchored(value, folder, key)
     return out

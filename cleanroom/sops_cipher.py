@@ -13,7 +13,6 @@ import re
 from binascii import Error as Base64Error
 from binascii import a2b_base64, b2a_base64
 
-from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from cleanroom.sops_errors import Malformed, Unsupported
@@ -23,8 +22,8 @@ _SEALED = re.compile(r"ENC\[AES256_GCM,data:([^,\]]*),iv:([^,\]]+),tag:([^,\]]+)
 _PREFIX = "ENC[AES256_GCM,"
 _IV_BYTES = 32
 _TAG_BYTES = 16
-_INT = re.compile(rb"[+-]?[0-9]+")
-_FLOAT = re.compile(rb"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?|[+-]?Inf|NaN")
+_INT = rb"[+-]?[0-9]+"
+_FLOAT = rb"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?|[+-]?Inf|NaN"
 _BOOLS = {b"1": b"True", b"t": b"True", b"T": b"True", b"true": b"True", b"TRUE": b"True", b"True": b"True"}
 _BOOLS |= {b"0": b"False", b"f": b"False", b"F": b"False", b"false": b"False", b"FALSE": b"False", b"False": b"False"}
 
@@ -82,9 +81,9 @@ def _canonical(kind: str, plain: bytes, *, where: str) -> bytes:
     match kind:
         case "str" | "bytes" | "comment":
             return plain
-        case "int" if _INT.fullmatch(plain) and INT_MIN <= int(plain) <= INT_MAX:
+        case "int" if re.fullmatch(_INT, plain) and INT_MIN <= int(plain) <= INT_MAX:
             return str(int(plain)).encode()
-        case "float" if _FLOAT.fullmatch(plain):
+        case "float" if re.fullmatch(_FLOAT, plain):
             return show_float(float(plain)).encode()
         case "bool" if plain in _BOOLS:
             return _BOOLS[plain]
@@ -97,6 +96,3 @@ def _canonical(kind: str, plain: bytes, *, where: str) -> bytes:
         case _:
             raise Unsupported("an encrypted value is of a type that sops 3.13 does not know", where=where)
     raise Malformed(f"a value that decrypts as {kind} does not read as one", where=where)
-
-
-__all__ = ["Cipher", "InvalidTag", "is_sealed", "looks_sealed"]

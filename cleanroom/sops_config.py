@@ -9,14 +9,12 @@ Specification: `config/config.go` of getsops/sops 3.13.2. A path expression is s
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
-from typing import Any
+from typing import Any, NamedTuple
 
-from cleanroom import sops_metadata, sops_yaml
+from cleanroom import sops_metadata
 from cleanroom.errors import BadInput
 from cleanroom.sops_errors import Malformed, Unsupported
-from cleanroom.sops_re2 import compile_re2
 from cleanroom.sops_rules import Rules
 
 NAME = ".sops.yaml"
@@ -24,8 +22,7 @@ _FOREIGN = ("pgp", "kms", "gcp_kms", "hckms", "azure_keyvault", "hc_vault_transi
 _FOREIGN_IN_GROUP = ("pgp", "kms", "gcp_kms", "hckms", "azure_keyvault", "hc_vault")
 
 
-@dataclass(frozen=True)
-class CreationRule:
+class CreationRule(NamedTuple):
     """One rule of a `.sops.yaml`: for paths that match `path_regex` (all, if it is empty), these age recipients and this encryption rule.
 
     `unsupported` says in words why files under this rule cannot be judged here; empty if they can.
@@ -38,6 +35,9 @@ class CreationRule:
 
     def covers(self, path: PurePosixPath | str) -> bool:
         """Whether the rule matches `path`, which is relative to the folder of the `.sops.yaml`."""
+        # Imported here: who only opens files does not need expressions.
+        from cleanroom.sops_re2 import compile_re2  # noqa: PLC0415
+
         return not self.path_regex or compile_re2(self.path_regex).search(str(path)) is not None
 
 
@@ -49,7 +49,9 @@ def creation_rules(source: Path | bytes, *, name: str = NAME) -> list[CreationRu
             source = source.read_bytes()
         except OSError as problem:
             raise BadInput(f"cannot read the sops rules: {problem.strerror}", where=name) from None
-    documents = [sops_metadata.as_plain(document) for document in sops_yaml.load(source, where=name).documents[:1]]
+    from cleanroom import sops_yaml  # noqa: PLC0415 - likewise
+
+    documents = [sops_metadata.as_plain(document) for document in sops_yaml.documents_of(source, where=name).documents[:1]]
     rules = documents[0].get("creation_rules") if documents else None
     if not isinstance(rules, list) or not rules:
         raise BadInput("there are no creation_rules", where=name, advice="sops would fall back to its command line")

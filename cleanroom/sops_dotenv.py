@@ -8,18 +8,16 @@ Specification: `stores/dotenv/store.go` of getsops/sops 3.13.2.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
-
 from cleanroom import sops_flat
 from cleanroom.sops_errors import Malformed, Unsupported
+from cleanroom.sops_metadata import Loaded, Metadata
 from cleanroom.sops_tree import Branch, Comment
 
 PREFIX = "sops_"
 
 
-def load(data: bytes, *, where: str) -> tuple[Branch, dict[str, Any] | None]:
-    """The document of a dotenv file and its metadata; raises `Malformed`."""
+def load(data: bytes, *, where: str) -> Loaded:
+    """A sops file; raises `Malformed`."""
     try:
         text = data.decode("utf-8")
     except UnicodeDecodeError:
@@ -38,20 +36,20 @@ def load(data: bytes, *, where: str) -> tuple[Branch, dict[str, Any] | None]:
                 metadata.append((key.removeprefix(PREFIX), value))
             else:
                 branch.append((key, value))
-    return branch, sops_flat.unflatten(metadata, where=where) if metadata else None
+    return Loaded([branch], sops_flat.unflatten(metadata, where=where) if metadata else None)
 
 
-def dump(branch: Branch, metadata: Mapping[str, Any]) -> bytes:
-    """The document with its metadata; raises `Unsupported` for what a line cannot carry (the reader's own check finds the rest)."""
+def dump(documents: list[Branch], metadata: Metadata) -> bytes:
+    """A sops file; raises `Unsupported` for what a line cannot carry (the reader's own check finds the rest)."""
     lines = []
-    for key, value in branch:
+    for key, value in documents[0]:
         if isinstance(key, Comment):
             lines.append(f"#{key.text}")
         elif not isinstance(value, str) or key.startswith((PREFIX, "#")):
             raise Unsupported(f"a dotenv file cannot carry {key}: its values are text, its keys begin neither with # nor with {PREFIX}")
         else:
             lines.append(f"{key}={_escaped(value)}")
-    lines += [f"{PREFIX}{key}={_escaped(value)}" for key, value in sops_flat.flatten(dict(metadata))]
+    lines += [f"{PREFIX}{key}={_escaped(value)}" for key, value in sops_flat.flatten(metadata.table())]
     return "".join(f"{line}\n" for line in lines).encode()
 
 

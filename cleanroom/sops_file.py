@@ -1,23 +1,24 @@
 """A sops file as such: which form it has, its documents and its metadata, from bytes and back.
 
-Knows: the five forms, where each keeps the metadata, and how its values are named.
-Refuses: two values of one name, and metadata anywhere but in the first document.
+Knows: the five forms, and how the values in them are named.
+Refuses: two values of one name.
 
-Specification: `cmd/sops/formats`, `stores/metadata.go` of getsops/sops 3.13.2.
+Specification: `cmd/sops/formats` of getsops/sops 3.13.2.
 """
 
 from __future__ import annotations
 
 import enum
-from dataclasses import dataclass
+from importlib import import_module
 from pathlib import PurePath
-from typing import Any
+from typing import NamedTuple, Protocol, cast
 
-from cleanroom import sops_dotenv, sops_ini, sops_json, sops_metadata, sops_yaml, sops_yaml_write
+from cleanroom import sops_metadata
 from cleanroom.sops_cipher import looks_sealed
 from cleanroom.sops_errors import Malformed, Unsupported
-from cleanroom.sops_metadata import KEY, Metadata
-from cleanroom.sops_tree import Branch, Comment, Spot, spots
+from cleanroom.sops_keys import check_copy
+from cleanroom.sops_metadata import Loaded, Metadata
+from cleanroom.sops_tree import Branch, Spot, spots
 
 
 class Form(enum.Enum):
@@ -36,20 +37,28 @@ class Form(enum.Enum):
         return next((form for ending, form in endings.items() if str(path).endswith(ending)), cls.BINARY)
 
 
-@dataclass(frozen=True)
-class File:
-    """A sops file as parsed: its documents without metadata, and the metadata."""
+class _Reader(Protocol):
+    def load(self, data: bytes, *, where: str) -> Loaded: ...
 
-    documents: list[Branch]
+
+class _Writer(Protocol):
+    def dump(self, documents: list[Branch], metadata: Metadata) -> bytes: ...
+
+
+#: The modules that read and write each form; imported when a file of that form comes along.
+_READERS = {Form.YAML: "sops_yaml", Form.JSON: "sops_json", Form.DOTENV: "sops_dotenv", Form.INI: "sops_ini", Form.BINARY: "sops_json"}
+_WRITERS = _READERS | {Form.YAML: "sops_yaml_write"}
+
+
+class File(NamedTuple):
+    """A sops file as parsed: every leaf and comment with its name, in the order of hashing, and the metadata."""
+
+    leaves: list[tuple[str, Spot]]
     metadata: Metadata
 
-    def leaves(self) -> list[tuple[str, Spot]]:
-        """Every leaf and comment with its name, in the order of hashing; names of later documents begin with `[2]/` and so on."""
-        return leaves(self.documents)
 
-
-def leaves(documents: list[Branch]) -> list[tuple[str, Spot]]:
-    """Every leaf and comment of `documents` with its name."""
+def leaves_of(documents: list[Branch]) -> list[tuple[str, Spot]]:
+    """Every leaf and comment with its name; names of later documents begin with `[2]/` and so on."""
     found = []
     for number, document in enumerate(documents, start=1):
         prefix = f"[{number}]/" if number > 1 else ""
@@ -59,58 +68,30 @@ def leaves(documents: list[Branch]) -> list[tuple[str, Spot]]:
 
 def parse(data: bytes, form: Form, *, where: str) -> File:
     """The file that `data` holds; raises the `VaultError` that fits."""
+    reader = cast(_Reader, import_module(f"cleanroom.{_READERS[form]}"))
     try:
-        documents, table, doubtful = _load(data, form, where=where)
+        loaded = reader.load(data, where=where)
+        found = leaves_of(loaded.documents)
     except RecursionError:
         raise Malformed("the file is nested deeper than anyone would", where=where) from None
-    found = leaves(documents)
     sealed_values = any(looks_sealed(spot.value) for _name, spot in found)
-    metadata = sops_metadata.parse(table, sealed_values=sealed_values, where=where)
-    if doubtful and metadata.rules.reads_comments:
+    metadata = sops_metadata.parse(loaded.table, sealed_values=sealed_values, where=where)
+    if loaded.doubtful and metadata.rules.reads_comments:
         raise Unsupported("the encryption rule reads comments, and one of them stands where nobody can say what it is about", where=where)
+    for recipient, copy in metadata.copies:
+        check_copy(recipient, copy, where=where)
     names = [name for name, spot in found if not spot.is_comment]
     if len(set(names)) < len(names):
         twice = next(name for name in names if names.count(name) > 1)
         raise Malformed(f"two values would have the name {twice}", where=where)
     if form is Form.BINARY and (names != ["data"] or not isinstance(found[0][1].value, str)):
         raise Malformed("a binary file holds one value, called data", where=where)
-    return File(documents, metadata)
+    return File(found, metadata)
 
 
-def emit(file: File, form: Form) -> bytes:
-    """The bytes of `file`; raises `Unsupported` if `form` cannot carry it."""
-    table = file.metadata.table()
-    if form in {Form.DOTENV, Form.INI}:
-        if len(file.documents) != 1:
-            raise Unsupported(f"a {form.value} file holds one document")
-        return (sops_dotenv if form is Form.DOTENV else sops_ini).dump(file.documents[0], table)
-    block = sops_metadata.as_branch(table)
-    documents = [Branch([*document, (KEY, block)]) for document in file.documents]
-    return sops_yaml_write.dump(documents) if form is Form.YAML else sops_json.dump(documents)
-
-
-def _load(data: bytes, form: Form, *, where: str) -> tuple[list[Branch], dict[str, Any] | None, bool]:
-    """Documents without metadata, the metadata as plain data, and whether a comment stands in a doubtful place."""
-    if form in {Form.DOTENV, Form.INI}:
-        branch, table = (sops_dotenv if form is Form.DOTENV else sops_ini).load(data, where=where)
-        return [branch], table, False
-    if form is Form.YAML:
-        scanned = sops_yaml.load(data, where=where)
-        documents, doubtful = scanned.documents, scanned.doubtful
-    else:
-        documents, doubtful = sops_json.load(data, where=where), False
-    blocks = [_take(document) for document in documents]
-    if not blocks or blocks[0] is None:
-        return documents, None, doubtful
-    if not isinstance(blocks[0], Branch):
-        raise Malformed("the sops metadata are not a mapping", where=where)
-    return documents, sops_metadata.as_plain(blocks[0]), doubtful
-
-
-def _take(document: Branch) -> object:
-    """Remove the metadata from a document and return them."""
-    for index, (key, value) in enumerate(document):
-        if key == KEY and not isinstance(key, Comment):
-            del document[index]
-            return value
-    return None
+def emit(documents: list[Branch], metadata: Metadata, form: Form) -> bytes:
+    """The bytes of a file; raises `Unsupported` if `form` cannot carry it."""
+    writer = cast(_Writer, import_module(f"cleanroom.{_WRITERS[form]}"))
+    if len(documents) > 1 and form is not Form.YAML:
+        raise Unsupported(f"a {form.value} file holds one document")
+    return writer.dump(documents, metadata)

@@ -9,11 +9,11 @@ Specification: `stores/ini/store.go` of getsops/sops 3.13.2, `parser.go` of ini.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
-from typing import Any
+from collections.abc import Iterator
 
 from cleanroom import sops_flat
 from cleanroom.sops_errors import Malformed, Truncated, Unsupported
+from cleanroom.sops_metadata import Loaded, Metadata
 from cleanroom.sops_tree import Branch, Comment
 
 METADATA = "sops"
@@ -22,8 +22,8 @@ _DEFAULT = "DEFAULT"
 _SPACE = "\t\n\v\f\r \x85\xa0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u2028\u2029\u202f\u205f\u3000"
 
 
-def load(data: bytes, *, where: str) -> tuple[Branch, dict[str, Any] | None]:
-    """The document of an INI file and its metadata; raises `Malformed` or `Truncated`."""
+def load(data: bytes, *, where: str) -> Loaded:
+    """A sops file; raises `Malformed` or `Truncated`."""
     try:
         text = data.decode("utf-8").removeprefix("\ufeff")
     except UnicodeDecodeError:
@@ -32,10 +32,10 @@ def load(data: bytes, *, where: str) -> tuple[Branch, dict[str, Any] | None]:
     sections = [value for key, value in document if key == METADATA]
     rest = Branch((key, value) for key, value in document if key != METADATA)
     if not sections:
-        return rest, None
+        return Loaded([rest], None)
     # Since 3.13.2 line breaks are escaped twice, before that once: undoing it here does no harm to either.
     pairs = [(key, value.replace("\\n", "\n")) for key, value in sections[0] if not isinstance(key, Comment)]
-    return rest, sops_flat.unflatten(pairs, where=where)
+    return Loaded([rest], sops_flat.unflatten(pairs, where=where))
 
 
 class _Reader:
@@ -154,11 +154,11 @@ def _comment_in(text: str) -> str:
     return text[mark.start() :] if mark else ""
 
 
-def dump(branch: Branch, metadata: Mapping[str, Any]) -> bytes:
-    """The document with its metadata; raises `Unsupported` for what the dialect cannot carry (the reader's own check finds the rest)."""
+def dump(documents: list[Branch], metadata: Metadata) -> bytes:
+    """A sops file; raises `Unsupported` for what the dialect cannot carry (the reader's own check finds the rest)."""
     lines: list[str] = []
-    block = Branch((key, value.replace("\n", "\\n")) for key, value in sops_flat.flatten(dict(metadata)))
-    for name, section in [*branch, (METADATA, block)]:
+    block = Branch((key, value.replace("\n", "\\n")) for key, value in sops_flat.flatten(metadata.table()))
+    for name, section in [*documents[0], (METADATA, block)]:
         if isinstance(name, Comment) or not isinstance(section, Branch):
             raise Unsupported("an INI file holds sections of keys, and comments only inside them")
         lines += _section_lines(name, section)

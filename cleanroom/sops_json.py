@@ -14,14 +14,15 @@ import re
 from typing import Any
 
 from cleanroom.sops_errors import Malformed, Truncated, Unsupported
+from cleanroom.sops_metadata import Loaded, Metadata, embed, extract
 from cleanroom.sops_tree import INT_MAX, INT_MIN, Branch, Comment
 
 _SURROGATES = re.compile("[\ud800-\udfff]")
 _MAX_DIGITS = 20
 
 
-def load(data: bytes, *, where: str) -> list[Branch]:
-    """The one document of a JSON file; raises `Malformed` or `Truncated`."""
+def load(data: bytes, *, where: str) -> Loaded:
+    """A sops file; raises `Malformed` or `Truncated`."""
     try:
         text = data.decode("utf-8")
     except UnicodeDecodeError:
@@ -36,14 +37,13 @@ def load(data: bytes, *, where: str) -> list[Branch]:
         raise Malformed(problem.problem, where=where) from None
     if not isinstance(document, Branch):
         raise Malformed("the file is not a JSON object", where=where)
-    return [document]
+    return extract([document], where=where)
 
 
-def dump(documents: list[Branch]) -> bytes:
-    """The one document, indented with tabs as sops does; raises `Unsupported` for what JSON cannot carry."""
-    if len(documents) != 1:
-        raise Unsupported("a JSON file holds one document")
-    return json.dumps(_plain(documents[0]), indent="\t", ensure_ascii=False, allow_nan=False).encode() + b"\n"
+def dump(documents: list[Branch], metadata: Metadata) -> bytes:
+    """A sops file, indented with tabs as sops does; raises `Unsupported` for what JSON cannot carry."""
+    [document] = embed(documents, metadata)
+    return json.dumps(_plain(document), indent="\t", ensure_ascii=False, allow_nan=False).encode() + b"\n"
 
 
 def _branch(pairs: list[tuple[str, Any]]) -> Branch:

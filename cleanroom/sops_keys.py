@@ -8,26 +8,33 @@ Specification: age-encryption.org/v1 (pyrage), `age/keysource.go` of getsops/sop
 
 from __future__ import annotations
 
+from binascii import Error as Base64Error
+from binascii import a2b_base64
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import pyrage
 
 from cleanroom.errors import BadInput
-from cleanroom.sops_errors import KeyDamaged, Unsupported, WrongKey
+from cleanroom.sops_errors import KeyDamaged, Malformed, Truncated, Unsupported, WrongKey
 
 DATA_KEY_BYTES = 32
 _NO_MATCH = "No matching keys found"
+_ARMOUR = ("-----BEGIN AGE ENCRYPTED FILE-----", "-----END AGE ENCRYPTED FILE-----")
 
 
-@dataclass(frozen=True)
 class Identity:
     """A private key that can open files; `recipient` is its public half as sops files name it. Its repr shows no more than that."""
 
-    recipient: str
-    native: Any = field(repr=False)
+    __slots__ = ("native", "recipient")
+
+    def __init__(self, recipient: str, native: Any) -> None:  # noqa: ANN401 - pyrage is untyped
+        self.recipient = recipient
+        self.native = native
+
+    def __repr__(self) -> str:
+        return f"Identity({self.recipient})"
 
 
 def load_identities(path: Path) -> list[Identity]:
@@ -87,6 +94,38 @@ def same_recipient(one: str, other: str) -> bool:
 def _bare(recipient: str) -> str:
     words = recipient.split()
     return " ".join(words[:2]) if recipient.startswith("ssh-") else recipient.strip()
+
+
+def check_copy(recipient: str, copy: str, *, where: str) -> None:
+    """Refuse a copy of the data key that more keys can open than the one it is listed under.
+
+    sops writes one age file for each recipient. A second stanza in it would be a reader whom no list names. Stanzas of grease (`...-grease`) are
+    padding by specification and open nothing. Raises `Truncated` or `Malformed`.
+    """
+    lines = copy.strip().split("\n")
+    if lines[0] != _ARMOUR[0]:
+        raise Malformed(f"the copy of the data key for {recipient} is not an armoured age file", where=where)
+    if lines[-1] != _ARMOUR[1]:
+        raise Truncated(f"the copy of the data key for {recipient} has no end", where=where)
+    try:
+        header, mac, _body = a2b_base64("".join(lines[1:-1]), strict_mode=True).partition(b"\n---")
+    except (Base64Error, ValueError):
+        raise KeyDamaged(f"the copy of the data key for {recipient} is not base64", where=where) from None
+    stanzas = [line.split()[1:2] for line in header.split(b"\n") if line.startswith(b"-> ")]
+    kinds = [kind.decode(errors="replace") for [kind] in stanzas if not kind.endswith(b"-grease")]
+    if not mac or not kinds:
+        raise KeyDamaged(f"the copy of the data key for {recipient} has no age header", where=where)
+    expected = {"age1": "X25519", "ssh-ed25519": "ssh-ed25519", "ssh-rsa": "ssh-rsa"}.get(_family(recipient), kinds[0])
+    if kinds != [expected]:
+        seen = " and ".join(kinds)
+        raise Malformed(f"the copy of the data key for {recipient} can be opened by other keys than that one: it is written for {seen}", where=where)
+
+
+def _family(recipient: str) -> str:
+    """`age1` for an X25519 recipient, the key type for an SSH one, anything else for kinds whose stanzas are not known here."""
+    if recipient.startswith("ssh-"):
+        return recipient.split(maxsplit=1)[0]
+    return "age1" if recipient.startswith("age1") and recipient.count("1") == 1 else "other"
 
 
 def wrap(data_key: bytes, recipient: str) -> str:

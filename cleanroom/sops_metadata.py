@@ -10,22 +10,30 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from cleanroom.sops_errors import MacMissing, Malformed, NotSops, Truncated, Unsupported
 from cleanroom.sops_rules import Rules
 from cleanroom.sops_tree import Branch, Comment, Timestamp
 
 KEY = "sops"
-PREFIX = "sops_"
 VERSION = "3.13.2"
 _FOREIGN = ("pgp", "kms", "gcp_kms", "azure_kv", "hc_vault", "hckms")
-_RFC3339 = re.compile(r"\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(?:[.,]\d+)?(?:Z|[+-]\d{2}:\d{2})")
+_RFC3339 = r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(?:[.,][0-9]+)?(?:Z|[+-][0-9]{2}:[0-9]{2})"
 
 
-@dataclass(frozen=True)
-class Metadata:
+class Loaded(NamedTuple):
+    """What a form's reader returns: documents without metadata, and the metadata as plain data.
+
+    `doubtful` says that a comment stands where nobody can say which collection it belongs to.
+    """
+
+    documents: list[Branch]
+    table: dict[str, Any] | None
+    doubtful: bool = False
+
+
+class Metadata(NamedTuple):
     """`copies` are (age recipient, armoured data key); `foreign` names the other kinds of master key that are present."""
 
     copies: tuple[tuple[str, str], ...]
@@ -88,6 +96,21 @@ def parse(table: Mapping[str, Any] | None, *, sealed_values: bool, where: str) -
     )
 
 
+def extract(documents: list[Branch], *, doubtful: bool = False, where: str) -> Loaded:
+    """Take the nested metadata out of each document; those of the first one count, as they do for sops."""
+    blocks = [_take(document) for document in documents]
+    table = blocks[0] if blocks else None
+    if table is not None and not isinstance(table, Branch):
+        raise Malformed("the sops metadata are not a mapping", where=where)
+    return Loaded(documents, None if table is None else as_plain(table), doubtful)
+
+
+def embed(documents: list[Branch], metadata: Metadata) -> list[Branch]:
+    """The documents with the nested metadata at the end of each."""
+    block = as_branch(metadata.table())
+    return [Branch([*document, (KEY, block)]) for document in documents]
+
+
 def refuse_groups(metadata: Metadata, *, where: str) -> None:
     """Raise `Unsupported` if the data key is split among several groups, or if no age recipient holds it."""
     if metadata.groups > 1:
@@ -115,6 +138,15 @@ def as_branch(data: Any) -> Any:  # noqa: ANN401 - plain data of any kind in, th
     if isinstance(data, dict):
         return Branch((key, as_branch(value)) for key, value in data.items())
     return [as_branch(item) for item in data] if isinstance(data, list) else data
+
+
+def _take(document: Branch) -> object:
+    """Remove the metadata from a document and return them."""
+    for index, (key, value) in enumerate(document):
+        if key == KEY:
+            del document[index]
+            return value
+    return None
 
 
 def _keys(table: Mapping[str, Any], *, where: str) -> tuple[tuple[tuple[str, str], ...], tuple[str, ...]]:
@@ -156,7 +188,7 @@ def _number(value: object, *, where: str) -> int:
 
 def _moment(value: object, *, where: str) -> str:
     """`lastmodified` as sops re-formats it before use: whole seconds, `Z` for UTC."""
-    moment = Timestamp.parse(value) if isinstance(value, str) and _RFC3339.fullmatch(value) else None
+    moment = Timestamp.parse(value) if isinstance(value, str) and re.fullmatch(_RFC3339, value) else None
     if moment is None:
         raise Malformed("lastmodified is no RFC 3339 date and time", where=where)
     return re.sub(r"\.\d+", "", moment)

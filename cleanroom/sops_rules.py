@@ -8,60 +8,57 @@ Specification: `sops.go` (shouldBeEncrypted) of getsops/sops 3.13.2.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, fields
-from functools import cached_property
+from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 
 from cleanroom.sops_errors import Malformed
-from cleanroom.sops_re2 import compile_re2
 from cleanroom.sops_tree import Spot
 
 DEFAULT_SUFFIX = "_unencrypted"
+NAMES = (
+    "unencrypted_suffix",
+    "encrypted_suffix",
+    "unencrypted_regex",
+    "encrypted_regex",
+    "unencrypted_comment_regex",
+    "encrypted_comment_regex",
+)
 
 
-@dataclass(frozen=True)
 class Rules:
-    """What is to be encrypted; with no rule at all, everything but keys that end in `_unencrypted`.
+    """What is to be encrypted: one of the six rules of sops by its name, or none: then everything but keys that end in `_unencrypted`.
 
     A suffix or key expression matches if any key on the way to a value matches; a comment expression looks at the comments directly above the value
-    or above anything it stands in. Expressions are Go's RE2, searched for, not anchored.
+    or above anything it stands in. Expressions are Go's RE2, searched for, not anchored. Raises `Malformed` for two rules, `Unsupported` for an
+    expression that Python would read differently.
     """
 
-    unencrypted_suffix: str = ""
-    encrypted_suffix: str = ""
-    unencrypted_regex: str = ""
-    encrypted_regex: str = ""
-    unencrypted_comment_regex: str = ""
-    encrypted_comment_regex: str = ""
-    mac_only_encrypted: bool = False
-
-    def __post_init__(self) -> None:
-        given = [name for name in NAMES if getattr(self, name)]
-        if len(given) > 1:
-            raise Malformed(f"at most one encryption rule can stand in a file, here are {' and '.join(given)}")
-        if not given:
-            object.__setattr__(self, "unencrypted_suffix", DEFAULT_SUFFIX)
-        if self.kind.endswith("regex"):
-            compile_re2(self.pattern)
+    def __init__(self, *, mac_only_encrypted: bool = False, **rule: str) -> None:
+        given = {name: pattern for name, pattern in rule.items() if pattern} or {NAMES[0]: DEFAULT_SUFFIX}
+        if len(given) > 1 or not given.keys() <= set(NAMES):
+            raise Malformed(f"exactly one of {', '.join(NAMES)} can stand in a file, here are {', '.join(given)}")
+        self.mac_only_encrypted = mac_only_encrypted
+        [(self.kind, self.pattern)] = given.items()
+        self._matches = _matcher(self.kind, self.pattern)
 
     @classmethod
     def of(cls, table: Mapping[str, Any], *, where: str) -> Rules:
         """The rules among the keys of a metadata block or of a creation rule."""
-        texts = {name: table.get(name) or "" for name in NAMES}
-        wrong = [name for name, value in texts.items() if not isinstance(value, str)]
+        rule = {name: table.get(name) or "" for name in NAMES}
+        wrong = [name for name, pattern in rule.items() if not isinstance(pattern, str)]
         if wrong:
             raise Malformed(f"{wrong[0]} is not text", where=where)
-        return cls(**texts, mac_only_encrypted=_boolean(table.get("mac_only_encrypted"), where=where))
+        return cls(mac_only_encrypted=_boolean(table.get("mac_only_encrypted"), where=where), **rule)
 
-    @cached_property
-    def kind(self) -> str:
-        """The name of the one rule that holds."""
-        return next(name for name in NAMES if getattr(self, name))
+    def __repr__(self) -> str:
+        return f"Rules({self.kind}={self.pattern!r}, mac_only_encrypted={self.mac_only_encrypted})"
 
-    @property
-    def pattern(self) -> str:
-        return str(getattr(self, self.kind))
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Rules) and repr(self) == repr(other)
+
+    def __hash__(self) -> int:
+        return hash(repr(self))
 
     @property
     def reads_comments(self) -> bool:
@@ -69,28 +66,27 @@ class Rules:
 
     def wants_encrypted(self, spot: Spot) -> bool:
         """Whether sops would encrypt what stands at `spot`, were it not empty."""
-        match self.kind:
-            case "unencrypted_suffix":
-                return not any(key.endswith(self.pattern) for key in spot.path)
-            case "encrypted_suffix":
-                return any(key.endswith(self.pattern) for key in spot.path)
-            case "unencrypted_regex":
-                return not any(map(self._search, spot.path))
-            case "encrypted_regex":
-                return any(map(self._search, spot.path))
-            case "unencrypted_comment_regex":
-                return not any(self._search(text) for run in spot.comments for text in run)
-            case _:
-                above = [text for run in spot.comments for text in run]
-                # The comment that asks for encryption stays in clear itself; it is the last one that the walk has seen.
-                return any(map(self._search, above[:-1] if spot.is_comment else above))
-
-    @cached_property
-    def _search(self) -> Any:  # noqa: ANN401 - a bound method of re.Pattern
-        return compile_re2(self.pattern).search
+        if not self.reads_comments:
+            texts = spot.path
+        elif spot.is_comment and self.kind.startswith("encrypted"):
+            # The comment that asks for encryption stays in clear itself; it is the last one above its own place.
+            texts = spot.above[:-1]
+        else:
+            texts = spot.above
+        return any(map(self._matches, texts)) != self.kind.startswith("unencrypted")
 
 
-NAMES = tuple(rule.name for rule in fields(Rules) if rule.name != "mac_only_encrypted")
+def _matcher(kind: str, pattern: str) -> Callable[[str], object]:
+    if kind.endswith("suffix"):
+        return partial(_ends, pattern)
+    # Imported here: most files have no expression.
+    from cleanroom.sops_re2 import compile_re2  # noqa: PLC0415
+
+    return compile_re2(pattern).search
+
+
+def _ends(suffix: str, key: str) -> bool:
+    return key.endswith(suffix)
 
 
 def _boolean(value: object, *, where: str) -> bool:

@@ -1,32 +1,38 @@
 """A sops document in memory: ordered branches, comments in their places, typed leaves.
 
 Knows: the order in which sops visits a document, the path that binds each value, and the bytes by which a typed value is hashed.
-Refuses: types that sops cannot carry, and floats or times spelled otherwise than Go spells them.
+Refuses: floats and times spelled otherwise than Go spells them.
 
 Specification: `sops.go` (walkBranch, ToBytes) of getsops/sops 3.13.2; Go's strconv.FormatFloat and time.RFC3339Nano.
+
+Records of the vault are named tuples: defining a dataclass takes longer than reading a small file, and reading one must not be slower than sops.
 """
 
 from __future__ import annotations
 
-import datetime
-import math
 import re
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from decimal import Decimal
-from typing import Any, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
-from cleanroom.sops_errors import Malformed, Unsupported
+from cleanroom.sops_errors import Unsupported
 
 INT_MIN, INT_MAX = -(2**63), 2**63 - 1
 
+_MOMENT = (
+    r"(?P<year>[0-9]{4})-(?P<month>[0-9]{1,2})-(?P<day>[0-9]{1,2})"
+    r"(?:(?P<between>[Tt ])(?P<hour>[0-9]{1,2}):(?P<minute>[0-9]{1,2}):(?P<second>[0-9]{1,2})(?:[.,](?P<fraction>[0-9]+))?"
+    r"(?P<zone>Z|[+-][0-9]{2}:[0-9]{2})?)?"
+)
+_NANOSECOND_DIGITS = 9
 
-@dataclass(frozen=True)
+
 class Comment:
     """One line of comment without its `#`. As a key of a mapping (value None) or an item of a list it can be given to `encrypt`."""
 
-    text: str
-    inline: bool = False
+    __slots__ = ("inline", "text")
+
+    def __init__(self, text: str, *, inline: bool = False) -> None:
+        self.text = text
+        self.inline = inline
 
 
 class Timestamp(str):
@@ -34,27 +40,26 @@ class Timestamp(str):
 
     __slots__ = ()
 
-    _PARTS = re.compile(r"(\d{4})-(\d{1,2})-(\d{1,2})(?:([Tt ])(\d{1,2}):(\d{1,2}):(\d{1,2})(?:[.,](\d+))?(Z|[+-]\d{2}:\d{2})?)?", re.ASCII)
-
     @classmethod
     def parse(cls, text: str) -> Timestamp | None:
         """The time that go-yaml's resolver would see in `text`, or None if it sees a string there."""
-        match = cls._PARTS.fullmatch(text)
-        if match is None:
+        match = re.fullmatch(_MOMENT, text)
+        if match is None or (match["between"] is not None and (match["zone"] is None) != (match["between"] == " ")):
             return None
-        year, month, day, between, hour, minute, second, fraction, zone = match.groups()
-        if between is not None and (zone is None) != (between == " "):
+        year, month, day, hour, minute, second = (int(match[part] or 0) for part in ("year", "month", "day", "hour", "minute", "second"))
+        if not (1 <= month <= 12 and 1 <= day <= _days(year, month) and hour < 24 and minute < 60 and second < 60):  # noqa: PLR2004 - the calendar
             return None
-        try:
-            date = datetime.datetime(int(year), int(month), int(day), tzinfo=datetime.UTC)
-            moment = date.replace(hour=int(hour or 0), minute=int(minute or 0), second=int(second or 0))
-        except ValueError:
-            return None
-        if zone not in {None, "Z"} and (int(zone[1:3]) > 23 or int(zone[4:]) > 59):  # noqa: PLR2004 - hours and minutes
-            raise Unsupported("a time has an offset of more than a day, which sops cannot write back")
-        fraction = (fraction or "")[:9].rstrip("0")
-        zone = "Z" if zone in {None, "Z", "+00:00", "-00:00"} else zone
-        return cls(f"{moment:%Y-%m-%dT%H:%M:%S}".zfill(19) + (f".{fraction}" if fraction else "") + zone)
+        zone = match["zone"] or "Z"
+        if zone != "Z" and (int(zone[1:3]) >= 24 or int(zone[4:]) >= 60):  # noqa: PLR2004 - the clock
+            raise Unsupported("a time has an offset of a day or more, which sops cannot write back")
+        fraction = (match["fraction"] or "")[:_NANOSECOND_DIGITS].rstrip("0")
+        clock = f"{hour:02}:{minute:02}:{second:02}" + (f".{fraction}" if fraction else "")
+        return cls(f"{year:04}-{month:02}-{day:02}T{clock}{'Z' if zone[1:] == '00:00' else zone}")
+
+
+def _days(year: int, month: int) -> int:
+    leap = year % 4 == 0 and (year % 100 != 0 or year % 400 == 0)
+    return 29 if month == 2 and leap else (31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31)[month - 1]  # noqa: PLR2004 - February
 
 
 Leaf: TypeAlias = str | bytes | int | float | bool | Timestamp | None
@@ -64,20 +69,19 @@ class Branch(list[tuple[str | Comment, Any]]):
     """A mapping in document order: (key, value) pairs, where a comment stands as (Comment, None)."""
 
 
-@dataclass(slots=True)
-class Spot:
-    """A place in a document that the walk has reached: a leaf or a comment.
+class Spot(NamedTuple):
+    """A place in a document: a leaf or a comment.
 
-    `path` (mapping keys only) binds the value cryptographically, `name` (list indices included) names it to people, `comments` are the runs of
-    comments above it and above each of its ancestors.
+    `path` (mapping keys only) binds the value cryptographically, `name` (list indices included) names it to people, `above` are the comments that
+    stand over it or over what it stands in, `holder[position]` is where it is kept.
     """
 
     path: tuple[str, ...]
     name: tuple[str, ...]
-    comments: tuple[list[str], ...]
+    above: tuple[str, ...]
     value: Any
     holder: Any
-    index: int
+    position: int
 
     @property
     def is_comment(self) -> bool:
@@ -91,50 +95,57 @@ class Spot:
     def put(self, value: Leaf | Comment) -> None:
         """Replace what stands here."""
         if isinstance(self.holder, Branch):
-            key = self.holder[self.index][0]
-            self.holder[self.index] = (value, None) if isinstance(value, Comment) else (key, value)
+            key = self.holder[self.position][0]
+            self.holder[self.position] = (value, None) if isinstance(value, Comment) else (key, value)
         else:
-            self.holder[self.index] = value
+            self.holder[self.position] = value
 
 
-def spots(branch: Branch) -> Iterator[Spot]:
+def spots(branch: Branch) -> list[Spot]:
     """Every leaf (nulls too) and comment of a document, in the order in which sops visits and hashes them."""
-    return _in_branch(branch, (), (), ())
+    found: list[Spot] = []
+    _visit_branch(branch, (), (), (), found)
+    return found
 
 
-def _in_branch(branch: Branch, path: tuple[str, ...], name: tuple[str, ...], above: tuple[list[str], ...]) -> Iterator[Spot]:
-    active: list[str] = []
-    comments = (*above, active)
+def _visit_branch(branch: Branch, path: tuple[str, ...], name: tuple[str, ...], above: tuple[str, ...], found: list[Spot]) -> None:
+    here = above
     for index, (key, value) in enumerate(branch):
         if isinstance(key, Comment):
-            active.append(key.text)
-            yield Spot(path, name, comments, key, branch, index)
+            here = (*here, key.text)
+            found.append(Spot(path, name, here, key, branch, index))
             continue
-        yield from _at(value, (*path, key), (*name, key), comments, branch, index)
-        active.clear()
+        _visit(value, (*path, key), (*name, key), here, found, (branch, index))
+        here = above
 
 
-def _in_list(items: list[Any], path: tuple[str, ...], name: tuple[str, ...], above: tuple[list[str], ...]) -> Iterator[Spot]:
-    active: list[str] = []
-    comments = (*above, active)
+def _visit_list(items: list[Any], path: tuple[str, ...], name: tuple[str, ...], above: tuple[str, ...], found: list[Spot]) -> None:
+    here = above
     number = 0
     for index, value in enumerate(items):
         if isinstance(value, Comment):
-            active.append(value.text)
-            yield Spot(path, name, comments, value, items, index)
+            here = (*here, value.text)
+            found.append(Spot(path, name, here, value, items, index))
             continue
-        yield from _at(value, path, (*name, str(number)), comments, items, index)
+        _visit(value, path, (*name, str(number)), here, found, (items, index))
         number += 1
-        active.clear()
+        here = above
 
 
-def _at(value: Any, path: tuple[str, ...], name: tuple[str, ...], comments: tuple[list[str], ...], holder: Any, index: int) -> Iterator[Spot]:  # noqa: ANN401 - a node of any kind
+def _visit(
+    value: Any,  # noqa: ANN401 - a node of any kind
+    path: tuple[str, ...],
+    name: tuple[str, ...],
+    above: tuple[str, ...],
+    found: list[Spot],
+    place: tuple[Any, int],
+) -> None:
     if isinstance(value, Branch):
-        yield from _in_branch(value, path, name, comments)
+        _visit_branch(value, path, name, above, found)
     elif isinstance(value, list):
-        yield from _in_list(value, path, name, comments)
+        _visit_list(value, path, name, above, found)
     else:
-        yield Spot(path, name, comments, value, holder, index)
+        found.append(Spot(path, name, above, value, *place))
 
 
 def kind_of(value: Leaf) -> str:
@@ -173,31 +184,11 @@ def plain_bytes(value: Leaf) -> bytes:
 
 def show_float(value: float) -> str:
     """Go's FormatFloat(value, 'f', -1, 64): the shortest digits that read back the same, never an exponent."""
-    if math.isnan(value):
-        return "NaN"
-    if math.isinf(value):
-        return "+Inf" if value > 0 else "-Inf"
-    text = format(Decimal(repr(value)), "f")
-    return text.rstrip("0").rstrip(".") if "." in text else text
-
-
-def from_python(data: Any, *, where: str) -> Any:  # noqa: ANN401 - any plain data in, a node of the same shape out
-    """Plain Python data (mappings, sequences, scalars, aware datetimes, `Comment`) as a document; raises `Malformed` naming the place."""
-    match data:
-        case Mapping():
-            if not all(isinstance(key, str | Comment) for key in data):
-                raise Malformed("a key is not text", where=where)
-            return Branch((key, None if isinstance(key, Comment) else from_python(value, where=f"{where}/{key}")) for key, value in data.items())
-        case None | bool() | float() | str() | bytes() | Comment():
-            return data
-        case int():
-            if not INT_MIN <= data <= INT_MAX:
-                raise Malformed("an integer does not fit into 64 bits", where=where)
-            return data
-        case datetime.datetime() if data.tzinfo is not None:
-            moment = Timestamp.parse(data.isoformat())
-            if moment is not None:
-                return moment
-        case Sequence():
-            return [from_python(item, where=f"{where}/{number}") for number, item in enumerate(data)]
-    raise Malformed(f"a value is of type {type(data).__name__}, which sops cannot carry", where=where)
+    text = {"inf": "+Inf", "-inf": "-Inf", "nan": "NaN"}.get(repr(value), repr(value))
+    number, _e, exponent = text.partition("e")
+    if exponent:
+        whole, _point, part = number.lstrip("-").partition(".")
+        digits, point = whole + part, len(whole) + int(exponent)
+        text = digits.ljust(point, "0") if point > 0 else "0." + "0" * -point + digits
+        text = ("-" if value < 0 else "") + text
+    return text.removesuffix(".0")

@@ -15,16 +15,23 @@ from collections.abc import Iterable
 from typing import Any
 
 from cleanroom.sops_errors import Malformed, Truncated, Unsupported
+from cleanroom.sops_metadata import Loaded, extract
 from cleanroom.sops_tree import Branch, Comment, Leaf, Timestamp
 from cleanroom.sops_yaml_scan import Scanned, scan
 from cleanroom.sops_yaml_types import resolve
 
 _TAG = "tag:yaml.org,2002:"
-_COMMENT = re.compile(r"(?:^|(?<=[ \t\n]))#([^\n]*)")
+_COMMENT = r"(?:^|(?<=[ \t\n]))#([^\n]*)"
 
 
-def load(data: bytes, *, where: str) -> Scanned:
-    """The documents of a YAML file; raises `Malformed`, `Truncated` or `Unsupported`."""
+def load(data: bytes, *, where: str) -> Loaded:
+    """A sops file; raises `Malformed`, `Truncated` or `Unsupported`."""
+    scanned = documents_of(data, where=where)
+    return extract(scanned.documents, doubtful=scanned.doubtful, where=where)
+
+
+def documents_of(data: bytes, *, where: str) -> Scanned:
+    """The documents of any YAML file; raises `Malformed`, `Truncated` or `Unsupported`."""
     try:
         text = data.decode("utf-8")
     except UnicodeDecodeError:
@@ -59,7 +66,7 @@ def _comments_between(text: str, scalars: Iterable[tuple[int, int]]) -> list[Com
     at = 0
     for start, end in [*scalars, (len(text), len(text))]:
         # One character of what came before tells whether a mark at the very beginning stands free.
-        found += [Comment(match[1]) for match in _COMMENT.finditer(text[max(0, at - 1) : start])]
+        found += [Comment(match[1]) for match in re.finditer(_COMMENT, text[max(0, at - 1) : start])]
         at = end
     return found
 
@@ -129,7 +136,7 @@ class _Composer:
         tag = str(event.tag) if event.tag else None
         if tag is None or tag == "!":
             return text if event.style or tag else self._resolved(text, event)
-        if tag == _TAG + "str":
+        if tag in {_TAG + "str", _TAG + "merge"}:
             return text
         if tag == _TAG + "binary":
             try:

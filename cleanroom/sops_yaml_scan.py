@@ -10,17 +10,15 @@ collection that ends there. Where go-yaml's own rules are finer than that, the r
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
-from typing import Any, NoReturn
+from typing import Any, NamedTuple, NoReturn
 
 from cleanroom.sops_tree import Branch, Comment, Leaf
 from cleanroom.sops_yaml_types import resolve
 
-_BEYOND = re.compile(r"[^\n\x20-\x7e\xa0-\u2027\u202a-\ud7ff\ue000-\ufefe\uff00-\ufffd\U00010000-\U0010ffff]")
-_KEY = re.compile(r"""([A-Za-z0-9_][A-Za-z0-9_.$/@+-]*(?: [A-Za-z0-9_.$/@+-]+)*|"[^"\\]*"|'[^']*'):(?: +|$)""")
-_QUOTED = re.compile(r'"((?:[^"\\]|\\.)*)"(?: +#(.*))?')
-_SINGLE = re.compile(r"'((?:[^']|'')*)'(?: +#(.*))?")
-_ESCAPE = re.compile(r"\\(?:x([0-9a-fA-F]{2})|u([0-9a-fA-F]{4})|U([0-9a-fA-F]{8})|(.))")
+_KEY = re.compile(r"""([A-Za-z0-9_][A-Za-z0-9_.$/@+-]*(?: [A-Za-z0-9_.$/@+-]+)*|"(?:[^"\\]|\\.)*"|'[^']*'):(?: +|$)""")
+_QUOTED = r'"((?:[^"\\]|\\.)*)"(?: +#(.*))?'
+_SINGLE = r"'((?:[^']|'')*)'(?: +#(.*))?"
+_ESCAPE = r"\\(?:x([0-9a-fA-F]{2})|u([0-9a-fA-F]{4})|U([0-9a-fA-F]{8})|(.))"
 _SIMPLE_ESCAPES = {
     "0": "\0",
     "a": "\a",
@@ -40,23 +38,22 @@ _SIMPLE_ESCAPES = {
     "L": "\u2028",
     "P": "\u2029",
 }
-_BLOCK = re.compile(r"\|([1-9]?)(-?)")
+_BLOCK = r"\|([1-9]?)(-?)"
 _NOT_PLAIN = frozenset("[]{}&*!|>'\"%@`,?#")
 _COLLECTIONS = {"{}": Branch, "[]": list}
 
 
-@dataclass
-class Scanned:
+class Scanned(NamedTuple):
     """The documents, and whether a comment stands where its collection is a matter of go-yaml's finer rules."""
 
     documents: list[Branch]
     doubtful: bool = False
 
 
-@dataclass(slots=True)
-class _Entry:
-    """A comment, a dash, a key or a bare scalar: `text` is the comment's or key's text, `rest` what follows on its
-    line, `block` the literal block below it.
+class _Entry(NamedTuple):
+    """A comment, a dash, a key or a bare scalar.
+
+    `text` is the comment's or key's text, `rest` what follows on its line, `block` the literal block below it.
     """
 
     kind: str
@@ -72,17 +69,15 @@ class _Beyond(Exception):
 
 def scan(text: str) -> Scanned | None:
     """The documents of a YAML file, or None if it needs the full parser."""
-    if _BEYOND.search(text):
+    # Printable in Python's sense leaves out all that YAML forbids, and a few odd spaces more.
+    if not text.replace("\n", "").isprintable():
         return None
-    result = Scanned([])
+    parts = text.removeprefix("---\n").split("\n---\n")
     try:
-        for part in re.split(r"^---$\n?", text.removeprefix("---\n"), flags=re.MULTILINE):
-            reader = _Reader(part.split("\n"))
-            result.documents.append(reader.document())
-            result.doubtful |= reader.doubtful
+        readers = [_Reader(part.split("\n")) for part in parts]
+        return Scanned([reader.document() for reader in readers], any(reader.doubtful for reader in readers))
     except _Beyond:
         return None
-    return result
 
 
 class _Reader:
@@ -134,7 +129,7 @@ class _Reader:
             if self._entries[-1:] == [] or self._entries[-1].kind != "dash":
                 _beyond()
             self._entries.append(_Entry("scalar", column, "", rest))
-        opening = _BLOCK.fullmatch(rest)
+        opening = re.fullmatch(_BLOCK, rest)
         return self._literal(number, outer, opening) if opening else number + 1
 
     def _literal(self, opened: int, outer: int, opening: re.Match[str]) -> int:
@@ -155,7 +150,7 @@ class _Reader:
             body.pop()
         if not body or not body[0] or number == len(self._lines):
             _beyond()
-        self._entries[-1].block = "\n".join(body) + ("" if opening[2] else "\n")
+        self._entries[-1] = self._entries[-1]._replace(block="\n".join(body) + ("" if opening[2] else "\n"))
         return number
 
     # Entries to nodes
@@ -177,7 +172,11 @@ class _Reader:
     def _mapping(self, column: int) -> Branch:
         branch = Branch()
         seen = set()
-        while self._goes_on("key", column, branch):
+        while True:
+            goes_on, comments = self._approach("key", column)
+            branch += [(comment, None) for comment in comments]
+            if not goes_on:
+                return branch
             entry = self._next()
             if entry.text in seen:
                 _beyond()
@@ -186,11 +185,14 @@ class _Reader:
             if comment is not None:
                 branch.append((comment, None))
             branch.append((entry.text, value))
-        return branch
 
     def _sequence(self, column: int) -> list[Any]:
         items: list[Any] = []
-        while self._goes_on("dash", column, items):
+        while True:
+            goes_on, comments = self._approach("dash", column)
+            items += comments
+            if not goes_on:
+                return items
             self._next()
             if self._comes("scalar"):
                 value, comment = self._value(self._next())
@@ -198,20 +200,19 @@ class _Reader:
             else:
                 self.doubtful |= self._comes("comment")
                 items.append(self._below(column, dashes_too=False))
-        return items
 
-    def _goes_on(self, kind: str, column: int, collection: Branch | list[Any]) -> bool:
-        """Whether the next entry is one of this collection; comments before it, or at the collection's end, are put into it."""
+    def _approach(self, kind: str, column: int) -> tuple[bool, list[Comment]]:
+        """Whether the next entry is one of the collection at `column`, and the comments before it, or else those at the collection's end."""
         following = self._content()
         if following is not None and following.column > column:
             _beyond()
         ours = following is not None and following.column == column and following.kind == kind
+        comments = []
         while self._comes("comment") and (ours or self._entries[self._at].column >= column):
             entry = self._next()
             self.doubtful |= entry.column != column
-            comment = Comment(entry.text)
-            collection.append((comment, None) if isinstance(collection, Branch) else comment)
-        return ours
+            comments.append(Comment(entry.text))
+        return ours, comments
 
     def _value(self, entry: _Entry) -> tuple[Any, Comment | None]:
         """The value of a key or of a bare scalar, and the comment at its line's end."""
@@ -234,7 +235,9 @@ class _Reader:
 
 
 def _key(text: str) -> str:
-    if text[0] in "\"'":
+    if text[0] == '"':
+        return re.sub(_ESCAPE, _unescaped, text[1:-1])
+    if text[0] == "'":
         return text[1:-1]
     if type(resolve(text)) is not str:
         _beyond()
@@ -244,10 +247,10 @@ def _key(text: str) -> str:
 def _scalar(rest: str) -> tuple[Leaf | Branch | list[Any], Comment | None]:
     """The value that stands in `rest`, and the comment behind it."""
     if rest[0] == '"':
-        match = _QUOTED.fullmatch(rest)
-        value: Any = _ESCAPE.sub(_unescaped, match[1]) if match else None
+        match = re.fullmatch(_QUOTED, rest)
+        value: Any = re.sub(_ESCAPE, _unescaped, match[1]) if match else None
     elif rest[0] == "'":
-        match = _SINGLE.fullmatch(rest)
+        match = re.fullmatch(_SINGLE, rest)
         value = match[1].replace("''", "'") if match else None
     else:
         return _plain(rest)

@@ -22,8 +22,8 @@ _CONSTANTS: Mapping[str, Leaf] = {
     **dict.fromkeys((".inf", ".Inf", ".INF", "+.inf", "+.Inf", "+.INF"), float("inf")),
     **dict.fromkeys(("-.inf", "-.Inf", "-.INF"), float("-inf")),
 }
-_INT = re.compile(r"([+-]?)(?:0[xX]([0-9a-fA-F]+)|0[bB]([01]+)|0[oO]?([0-7]+)|(0|[1-9][0-9]*))")
-_FLOAT = re.compile(r"[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?")
+_INT = r"([+-]?)(?:0[xX]([0-9a-fA-F]+)|0[bB]([01]+)|0[oO]?([0-7]+)|(0|[1-9][0-9]*))"
+_FLOAT = r"[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?"
 
 
 def resolve(text: str) -> Leaf:
@@ -31,17 +31,17 @@ def resolve(text: str) -> Leaf:
     if text in _CONSTANTS:
         return _CONSTANTS[text]
     if text[0] == ".":
-        return _float(text) if _FLOAT.fullmatch(text) else text
+        return _float(text) if re.fullmatch(_FLOAT, text) else text
     if text[0] not in "+-0123456789":
         return text
     moment = Timestamp.parse(text)
     if moment is not None:
         return moment
     plain = text.replace("_", "")
-    match = _INT.fullmatch(plain)
+    match = re.fullmatch(_INT, plain)
     if match is not None:
         return _int(match, text)
-    return _float(text, plain) if _FLOAT.fullmatch(plain) else text
+    return _float(text, plain) if re.fullmatch(_FLOAT, plain) else text
 
 
 def _int(match: re.Match[str], text: str) -> Leaf:
@@ -52,7 +52,7 @@ def _int(match: re.Match[str], text: str) -> Leaf:
         return value
     if 0 <= value < 2**64 and not sign:
         raise Unsupported("an integer of more than 63 bits stands in clear, which sops itself cannot read")
-    return _float(text, match[0]) if _FLOAT.fullmatch(match[0]) else text
+    return _float(text, match[0]) if re.fullmatch(_FLOAT, match[0]) else text
 
 
 def _float(text: str, plain: str | None = None) -> Leaf:

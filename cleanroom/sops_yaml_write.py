@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from cleanroom.sops_errors import Unsupported
+from cleanroom.sops_metadata import Metadata, embed
 from cleanroom.sops_tree import Branch, Comment, Leaf, Timestamp, show_float
 
 _PLAIN = re.compile(r"[A-Za-z_](?:[A-Za-z0-9_./@+=-]| (?=[A-Za-z0-9_./@+=]))*")
@@ -19,9 +20,9 @@ _WORDS = {"y", "yes", "n", "no", "on", "off", "true", "false", "null"}
 _ESCAPED = {"\\": "\\\\", '"': '\\"', "\n": "\\n", "\t": "\\t", "\r": "\\r"}
 
 
-def dump(documents: list[Branch]) -> bytes:
-    """The documents as YAML that go-yaml reads back exactly; indented by four, as sops does."""
-    return "---\n".join("".join(_branch_lines(document, 0)) or "{}\n" for document in documents).encode()
+def dump(documents: list[Branch], metadata: Metadata) -> bytes:
+    """A sops file, indented by four as sops does."""
+    return "---\n".join("".join(_branch_lines(document, 0)) for document in embed(documents, metadata)).encode()
 
 
 def _branch_lines(branch: Branch, depth: int) -> Iterator[str]:
@@ -36,7 +37,7 @@ def _branch_lines(branch: Branch, depth: int) -> Iterator[str]:
 
 def _value_lines(value: Any, depth: int) -> Iterator[str]:  # noqa: ANN401 - a node of any kind
     """What follows `key:` or `-`, from the space to the line's end and, for collections, the lines below."""
-    if isinstance(value, list) and not _solid(value):
+    if isinstance(value, list) and not value:
         yield " {}\n" if isinstance(value, Branch) else " []\n"
         return
     if isinstance(value, Branch):
@@ -56,11 +57,6 @@ def _value_lines(value: Any, depth: int) -> Iterator[str]:  # noqa: ANN401 - a n
         yield from (f"{'    ' * (depth + 1)}{line}\n" for line in value.splitlines())
     else:
         yield f" {_scalar(value)}\n"
-
-
-def _solid(items: list[Any]) -> bool:
-    """Whether there is more than comments in a collection."""
-    return any(not isinstance(item[0] if isinstance(item, tuple) else item, Comment) for item in items)
 
 
 def _scalar(value: Leaf) -> str:

@@ -1,20 +1,25 @@
 """The split between base and secrets, as both repositories show it at one commit each.
 
-Knows: what may lie in a repository of secrets, how base pins the revision it consumes, and where instance parameters are defined.
+Knows: what may lie in a repository of secrets, for whom its files are encrypted, how base pins the revision it consumes, and who is let in.
 Refuses: to judge a repository in which there was nothing to look at.
 """
 
 from __future__ import annotations
 
+import configparser
 import json
-import re
-from collections.abc import Iterator, Sequence
-from pathlib import PurePosixPath
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from typing import Any
+from urllib.parse import urlsplit
 
-from cleanroom import vault
+from cleanroom import repository, vault
 from cleanroom.errors import BadInput, CheckFailed, HarnessError
-from cleanroom.repository import Entry, Repository
-from cleanroom.site import Parameter, Secrets
+from cleanroom.redact import Redactor
+from cleanroom.repository import Repository
+from cleanroom.site import Forge, Secrets
+from cleanroom.sops_errors import Unsupported, ValueInClear, VaultError
 
 RULES = ".sops.yaml"
 _INERT_STEMS = {"README", "LICENSE", "LICENCE", "COPYING", "CHANGELOG"}
@@ -24,11 +29,21 @@ _PLAIN_FILE = "100644"
 _SUBMODULE = "160000"
 
 
+@dataclass(frozen=True)
+class Attempt:
+    """A sops file as anyone sees it, and what came of opening it: its content, or why it did not open."""
+
+    path: str
+    sealed: vault.Sealed
+    opened: vault.Opened | None
+    trouble: VaultError | None
+
+
 def sops_files(secrets: Repository) -> tuple[str, ...]:
     """Paths of the files that are neither the rules nor inert text: each must be a sops file. Raises `CheckFailed` if there is none."""
     found = tuple(entry.path for entry in secrets.entries() if not is_inert(entry.path) and entry.path != RULES)
     if not found:
-        raise CheckFailed("secrets holds at least one sops file", seen="none", where=secrets.url)
+        raise CheckFailed("secrets holds at least one sops file", seen="none", where=_at(secrets))
     return found
 
 
@@ -40,88 +55,240 @@ def is_inert(path: str) -> bool:
 
 def check_only_secrets(secrets: Repository) -> None:
     """Every file is a sops file, the rules, or inert text."""
-    if not any(entry.path == RULES for entry in secrets.entries()):
-        raise CheckFailed(f"secrets has its rules in {RULES}", seen="no such file", where=secrets.url)
+    paths = [entry.path for entry in secrets.entries()]
+    if RULES not in paths:
+        raise CheckFailed(f"secrets has its rules in {RULES}", seen="no such file", where=_at(secrets))
+    advice = "code and configuration belong to base"
+    for path in filter(is_inert, paths):
+        if not _is_text(secrets.read(path)):
+            seen = f"{path} is a program or no text at all"
+            raise CheckFailed("what is named like inert text is inert text", seen=seen, where=_at(secrets), advice=advice)
     for path in sops_files(secrets):
         try:
-            vault.inspect(secrets.read(path), form=vault.Form.of(path), name=path)
+            _inspect(secrets, path)
         except BadInput as problem:
-            advice = "code and configuration belong to base"
-            raise CheckFailed("only sops files, rules and inert text", seen=f"{path}: {problem.problem}", where=secrets.url, advice=advice) from None
+            raise CheckFailed("only sops files, rules and inert text", seen=f"{path}: {problem.problem}", where=_at(secrets), advice=advice) from None
 
 
 def check_modes(secrets: Repository) -> None:
     """Every entry is a plain file: no program, no link, no submodule."""
     strange = [f"{entry.path} (mode {entry.mode})" for entry in secrets.entries() if entry.mode != _PLAIN_FILE]
     if strange:
-        raise CheckFailed("plain files only, mode 100644", seen=", ".join(strange), where=secrets.url)
+        advice = "git update-index --chmod=-x FILE, if it is a program"
+        raise CheckFailed(f"plain files only, mode {_PLAIN_FILE}", seen=", ".join(strange), where=_at(secrets), advice=advice)
 
 
-def locked_revision(base: Repository, settings: Secrets) -> str:
-    """The revision of secrets that base has pinned, as a flake input or a submodule; raises `CheckFailed` if it pins none."""
-    if settings.consumed_as == "submodule":
-        return _submodule(base, settings.url).object_name
-    try:
-        lock = json.loads(base.read("flake.lock"))
-        label = lock["nodes"][lock["root"]]["inputs"][settings.input]
-        while isinstance(label, list):  # "follows": a path from the root
-            label = _follow(lock, label)
-        revision = lock["nodes"][label]["locked"]["rev"]
-    except (BadInput, ValueError, KeyError, TypeError) as problem:
-        expected = f"base consumes secrets as flake input `{settings.input}`, locked to a revision"
-        raise CheckFailed(expected, seen=f"{type(problem).__name__}: {problem}", where=f"{base.url}: flake.lock") from None
-    return str(revision)
+def open_all(secrets: Repository, identities: Sequence[vault.Identity], redactor: Redactor) -> tuple[Attempt, ...]:
+    """Open every sops file; the redactor knows every value that was found from here on. A file that is no sops file raises `CheckFailed`."""
+    attempts = []
+    for path in sops_files(secrets):
+        sealed, opened, trouble = _inspect_or_fail(secrets, path), None, None
+        try:
+            opened = vault.open_bytes(secrets.read(path), vault.Form.of(path), name=path, identities=identities)
+        except Unsupported:
+            raise  # the file may be in order: we cannot tell
+        except VaultError as problem:
+            trouble = problem
+        for value in opened.values.values() if opened else ():
+            redactor.add(value)
+        attempts.append(Attempt(path, sealed, opened, trouble))
+    return tuple(attempts)
+
+
+def opened(attempts: Sequence[Attempt]) -> dict[str, vault.Opened]:
+    """The content of every file, by path; raises the trouble of one that did not open: nobody can tell what is in it."""
+    for attempt in attempts:
+        if attempt.trouble is not None:
+            raise attempt.trouble
+    return {attempt.path: attempt.opened for attempt in attempts if attempt.opened is not None}
+
+
+def check_all_encrypted(attempts: Sequence[Attempt], where: str) -> None:
+    """In every file something is encrypted, and nothing stands in clear: by the file's own rule or against it."""
+    for attempt in attempts:
+        sealed = attempt.sealed
+        if isinstance(attempt.trouble, ValueInClear):
+            seen = f"{attempt.trouble.where} stands in clear"
+            raise CheckFailed("every value is encrypted", seen=seen, where=where, advice="sops --encrypt the file")
+        if sealed.clear or sealed.empty:
+            seen = f"{attempt.path} has {', '.join(sealed.clear + sealed.empty)} in clear"
+            advice = "sops leaves empty values, and those that the file's rule exempts, as they are: give them a value, or drop the rule"
+            raise CheckFailed("every value is encrypted", seen=seen, where=where, advice=advice)
+        if not sealed.encrypted:
+            raise CheckFailed("a sops file holds at least one secret", seen=f"{attempt.path} holds none", where=where)
+
+
+def check_authentic(attempts: Sequence[Attempt], where: str) -> None:
+    """The bootstrap key opened every file, and the file's MAC verified."""
+    for attempt in attempts:
+        if attempt.trouble is not None:
+            seen = f"{attempt.path}: {attempt.trouble.problem} ({attempt.trouble.reason})"
+            raise CheckFailed("the bootstrap key opens the file and its MAC verifies", seen=seen, where=where, advice=attempt.trouble.advice)
+
+
+def check_recipients(secrets: Repository) -> None:
+    """Each file is for exactly those whom the first matching rule names, age keys all."""
+    rules = secrets.read(RULES)
+    for path in sops_files(secrets):
+        sealed = _inspect_or_fail(secrets, path)
+        try:
+            wanted = set(vault.recipients_for(rules, path))
+        except Unsupported:
+            raise
+        except BadInput as problem:
+            raise CheckFailed(f"a rule for {path}", seen=problem.problem, where=f"{_at(secrets)}: {RULES}", advice=problem.advice) from None
+        seen = {*sealed.recipients, *sealed.foreign}
+        if seen != wanted:
+            text = "; ".join(filter(None, (_named("not in the file", wanted - seen), _named("not in the rules", seen - wanted))))
+            expected = f"{path} is encrypted to exactly those that {RULES} names"
+            raise CheckFailed(expected, seen=text, where=_at(secrets), advice=f"sops updatekeys {path}; sops rotate, if somebody was to lose access")
+
+
+def check_bootstrap_recipient(secrets: Repository, identities: Sequence[vault.Identity]) -> None:
+    """The public half of the bootstrap key is a recipient of every file."""
+    ours = {identity.recipient for identity in identities}
+    for path in sops_files(secrets):
+        if not ours & set(_inspect_or_fail(secrets, path).recipients):
+            seen = f"{path} is not for {' or '.join(sorted(ours))}"
+            raise CheckFailed("the bootstrap key's public half is a recipient of every file", seen=seen, where=_at(secrets), advice="sops updatekeys")
+
+
+def check_declared_means(base: Repository, settings: Secrets) -> None:
+    """Base consumes secrets as the site says it does, from the repository that the site names."""
+    pinned, url = _pinned(base, settings)
+    if not _same_place(url, settings.url):
+        raise CheckFailed(f"base takes its secrets from {settings.url}", seen=f"{url} at {pinned[:12]}", where=_lock_of(base, settings))
 
 
 def check_locked(base: Repository, secrets: Repository, settings: Secrets) -> None:
     """The pinned revision is the one under test."""
-    seen = locked_revision(base, settings)
+    seen, _ = _pinned(base, settings)
     if seen != secrets.commit:
-        advice = f"nix flake update {settings.input}, and commit the lock"
-        raise CheckFailed(f"base has locked secrets at {secrets.commit}", seen=seen, where=f"{base.url}: flake.lock", advice=advice)
+        submodule = settings.consumed_as == "submodule"
+        advice = f"{'git submodule update --remote' if submodule else f'nix flake update {settings.input}'}, and commit it"
+        raise CheckFailed(f"base has locked secrets at {secrets.commit}", seen=seen, where=_lock_of(base, settings), advice=advice)
 
 
-def check_parameters(base: Repository, parameters: Sequence[Parameter]) -> None:
-    """Each parameter's value stands in base's Nix code exactly once, as a whole string."""
-    if not parameters:
-        raise HarnessError("the site file names no instance parameter, so none was looked for", advice="[[parameter]] with name and value")
-    for parameter in parameters:
-        places = list(_definitions(base, parameter.value))
-        if len(places) != 1:
-            seen = ", ".join(places) or "nowhere"
-            raise CheckFailed(f"instance parameter {parameter.name} is defined exactly once in base", seen=seen, where=base.url)
+def check_stranger_refused(settings: Secrets, forge: Forge) -> None:
+    """The forge does not serve secrets to one without a credential."""
+    if repository.refusal(settings.url, forge=forge) is None:
+        seen = "it lists the repository's branches to anyone who asks"
+        raise CheckFailed("the forge refuses a stranger", seen=seen, where=settings.url, advice="make the repository private")
 
 
-def check_no_parameters(secrets: Repository, parameters: Sequence[Parameter]) -> None:
-    """No secret bears a parameter's name, as far as anybody can see without a key."""
-    names = {parameter.name for parameter in parameters}
-    for path in sops_files(secrets):
-        sealed = vault.inspect(secrets.read(path), form=vault.Form.of(path), name=path)
-        moved = sorted(name for name in sealed.names if name.rsplit("/", 1)[-1] in names)
-        if moved:
-            raise CheckFailed("no instance parameter in secrets", seen=f"{path} holds {', '.join(moved)}", where=secrets.url)
+def check_credential(settings: Secrets, forge: Forge, redactor: Redactor, folder: Path) -> None:
+    """The declared credential is let in, and what it fetches into `folder` holds the revision under test."""
+    if settings.credential.token is not None:
+        redactor.add(settings.credential.token.load("token of the private repository"))
+    refused = repository.refusal(settings.url, forge=forge, credential=settings.credential)
+    if refused is not None:
+        raise CheckFailed("the declared credential is let in", seen=refused, where=settings.url, advice="secrets.credential in the site file")
+    try:
+        repository.fetch(settings.url, settings.revision, folder, forge=forge, credential=settings.credential)
+    except BadInput as problem:
+        raise CheckFailed("the declared credential fetches the revision under test", seen=problem.problem, where=settings.url) from None
 
 
-def _definitions(base: Repository, value: str) -> Iterator[str]:
-    quoted = re.compile(rf'"{re.escape(value)}"')
-    for entry in base.entries():
-        if entry.path.endswith(".nix"):
-            text = re.sub(r"#.*", "", base.read(entry.path).decode(errors="replace"))
-            for match in quoted.finditer(text):
-                yield f"{entry.path}:{text.count(chr(10), 0, match.start()) + 1}"
+def submodule_path(base: Repository, settings: Secrets) -> str:
+    """Where in base the submodule lies that is secrets; raises `CheckFailed` unless there is exactly one."""
+    modules = {entry.path: entry for entry in base.entries() if entry.mode == _SUBMODULE}
+    found = [path for path, url in _submodule_urls(base).items() if path in modules and _same_place(url, settings.url)]
+    if len(found) != 1:
+        seen = f"{len(modules)} submodules, {len(found)} of them from {settings.url}"
+        raise CheckFailed("base consumes secrets as one submodule", seen=seen, where=f"{base.url}: .gitmodules")
+    return found[0]
 
 
-def _submodule(base: Repository, url: str) -> Entry:
-    links = [entry for entry in base.entries() if entry.mode == _SUBMODULE]
-    modules = base.read(".gitmodules").decode() if links else ""
-    if len(links) != 1 or url not in modules:
-        seen = f"{len(links)} submodules" + ("" if url in modules else f", none of {url}")
-        raise CheckFailed("base consumes secrets as its one submodule", seen=seen, where=base.url)
-    return links[0]
+def _pinned(base: Repository, settings: Secrets) -> tuple[str, str]:
+    """Revision and URL of secrets that base has pinned; raises `CheckFailed` if it pins none by the declared means."""
+    if settings.consumed_as == "submodule":
+        path = submodule_path(base, settings)
+        revision = next(entry.object_name for entry in base.entries() if entry.path == path)
+        return revision, _submodule_urls(base)[path]
+    try:
+        lock = json.loads(base.read("flake.lock"))
+        label = lock["nodes"][lock["root"]]["inputs"][settings.input]
+        locked = lock["nodes"][_follow(lock, label)]["locked"]
+        return str(locked["rev"]), str(locked["url"])
+    except (BadInput, ValueError, KeyError, TypeError) as problem:
+        expected = f"base consumes secrets as flake input `{settings.input}`, locked to a revision of a git repository"
+        seen = problem.problem if isinstance(problem, BadInput) else f"the lock has no such thing: {type(problem).__name__} {problem}"
+        advice = "secrets.consumed_as and secrets.input in the site file"
+        raise CheckFailed(expected, seen=seen, where=_lock_of(base, settings), advice=advice) from None
 
 
-def _follow(lock: dict[str, dict[str, dict[str, dict[str, str | list[str]]]]], path: Sequence[str]) -> str | list[str]:
-    label: str | list[str] = str(lock["root"])
-    for step in path:
-        label = lock["nodes"][str(label)]["inputs"][step]
-    return label
+def _follow(lock: Mapping[str, Any], label: str | list[str]) -> str:
+    """The node that an input means: a label, or a path of inputs from the root (`follows`)."""
+    if isinstance(label, str):
+        return label
+    node = str(lock["root"])
+    for step in label:
+        node = _follow(lock, lock["nodes"][node]["inputs"][step])
+    return node
+
+
+def _submodule_urls(base: Repository) -> dict[str, str]:
+    """Path to URL of each submodule that `.gitmodules` names, relative URLs resolved as git does; empty if there is no such file."""
+    parser = configparser.ConfigParser(interpolation=None, strict=False)
+    try:
+        parser.read_string(base.read(".gitmodules").decode())
+        found = {parser[section]["path"]: parser[section]["url"] for section in parser.sections()}
+    except BadInput:
+        return {}
+    except (configparser.Error, KeyError, UnicodeDecodeError) as problem:
+        raise HarnessError(f"cannot read the submodules: {problem}", where=f"{base.url}: .gitmodules") from None
+    return {path: _resolved(url, against=base.url) for path, url in found.items()}
+
+
+def _resolved(url: str, *, against: str) -> str:
+    """A submodule's URL as git reads it: `../` leaves one component of the URL of the repository around it."""
+    while url.startswith("../"):
+        url, against = url.removeprefix("../"), against.rstrip("/").rpartition("/")[0]
+        if not url.startswith("../"):
+            url = f"{against}/{url}"
+    return url
+
+
+def _same_place(one: str, other: str) -> bool:
+    """Whether two git URLs, of whatever transport, name the same repository."""
+    return _place(one) == _place(other)
+
+
+def _place(url: str) -> tuple[str, str]:
+    if "://" not in url and ":" in url:  # scp's way of writing: user@host:path
+        host, _, path = url.partition(":")
+        url = f"ssh://{host}/{path}"
+    parts = urlsplit(url.removeprefix("git+"))
+    return parts.hostname or "", parts.path.strip("/").removesuffix(".git")
+
+
+def _lock_of(base: Repository, settings: Secrets) -> str:
+    return f"{_at(base)}: {'.gitmodules' if settings.consumed_as == 'submodule' else 'flake.lock'}"
+
+
+def _inspect(secrets: Repository, path: str) -> vault.Sealed:
+    return vault.inspect(secrets.read(path), form=vault.Form.of(path), name=path)
+
+
+def _inspect_or_fail(secrets: Repository, path: str) -> vault.Sealed:
+    try:
+        return _inspect(secrets, path)
+    except Unsupported:
+        raise
+    except BadInput as problem:
+        raise CheckFailed(f"{path} is a sops file", seen=problem.problem, where=_at(secrets), advice=problem.advice) from None
+
+
+def _is_text(data: bytes) -> bool:
+    try:
+        return not data.decode().startswith("#!") and b"\0" not in data
+    except UnicodeDecodeError:
+        return False
+
+
+def _named(what: str, recipients: set[str]) -> str:
+    return f"{what}: {', '.join(sorted(recipients))}" if recipients else ""
+
+
+def _at(of: Repository) -> str:
+    return f"{of.url} at {of.commit[:12]}"

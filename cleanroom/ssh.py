@@ -15,8 +15,10 @@ import io
 import select
 import shlex
 import socket
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import Any
 
 import paramiko
 from cryptography.exceptions import UnsupportedAlgorithm
@@ -28,6 +30,9 @@ from cleanroom.wait import Deadline
 
 _CHUNK = 1 << 16
 _CONNECT_SECONDS = 10.0
+#: Bytes that may be on their way in a stream, and how long a look for more of them takes.
+_WINDOW = 1 << 24
+_LOOK_SECONDS = 0.5
 
 
 @dataclass(frozen=True)
@@ -160,11 +165,11 @@ class Ssh:
         open_input = True
         with channel:
             while True:
+                if unsent and channel.send_ready():
+                    unsent = _send(channel, unsent)
                 if open_input and not unsent:
                     channel.shutdown_write()
                     open_input = False
-                if unsent and channel.send_ready():
-                    unsent = _send(channel, unsent)
                 moved = _take(channel, out, err)
                 if not moved and _has_status(channel):
                     _take(channel, out, err)
@@ -181,11 +186,65 @@ class Ssh:
                 elif not moved and not (unsent and channel.send_ready()):
                     select.select([channel], [], [], min(0.05 if unsent else 0.5, deadline.left))
 
+    @contextmanager
+    def stream(self, command: Sequence[str], *, within: float) -> Iterator[Stream]:
+        """Run a command whose output is read while it comes, in constant memory. Raises like `run`, while it is read and at its end."""
+        try:
+            channel = self.connect().open_session(window_size=_WINDOW, timeout=_CONNECT_SECONDS)
+            channel.exec_command(shlex.join(command))
+            channel.shutdown_write()
+        except (paramiko.SSHException, EOFError, OSError) as problem:
+            raise OutOfReach(f"the connection broke: {str(problem) or type(problem).__name__}", where=self.where) from None
+        with channel:
+            yield Stream(channel, Deadline(within), where=self.where)
+
     def close(self) -> None:
         """Drop the connection; the next command makes a new one. Idempotent."""
         if self._transport is not None:
             self._transport.close()
             self._transport = None
+
+
+class Stream(io.RawIOBase):
+    """Standard output of a running command. Its exit status and complaint are known once it was read to its end."""
+
+    def __init__(self, channel: paramiko.Channel, deadline: Deadline, *, where: str) -> None:
+        super().__init__()
+        self._channel = channel
+        self._deadline = deadline
+        self._where = where
+        self._complaint = bytearray()
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any, /) -> int:  # noqa: ANN401 - any writable buffer: typing has no name for it before 3.12
+        """Fill some of `buffer`; 0 at the end. Raises `OutOfTime` or `OutOfReach`."""
+        room = memoryview(buffer)
+        while True:
+            while self._channel.recv_stderr_ready():
+                self._complaint += self._channel.recv_stderr(_CHUNK)
+            if self._deadline.passed:
+                raise OutOfTime(f"the stream still ran after {self._deadline.seconds:.0f} s", where=self._where)
+            self._channel.settimeout(min(_LOOK_SECONDS, self._deadline.left))
+            try:
+                data = self._channel.recv(len(room))
+            except TimeoutError:
+                continue
+            except OSError as problem:
+                raise OutOfReach(f"the connection broke: {problem}", where=self._where) from None
+            room[: len(data)] = data
+            return len(data)
+
+    def end(self, command: str) -> Result:
+        """How the command ended; what was not read is thrown away. Raises `OutOfReach` if nobody knows."""
+        rest = memoryview(bytearray(_CHUNK))
+        while self.readinto(rest):
+            pass
+        self._channel.status_event.wait(self._deadline.left)
+        if not _has_status(self._channel):
+            raise OutOfReach("the connection broke before the command's exit status was known", where=self._where)
+        return Result(command, self._channel.exit_status, b"", bytes(self._complaint), self._deadline.elapsed, self._where)
 
 
 def _has_status(channel: paramiko.Channel) -> bool:

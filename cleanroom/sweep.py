@@ -28,33 +28,32 @@ class Sweep:
         return tuple(item for item in self.found if not item.alive and item.instance.name not in self.removed)
 
 
-def find(hypervisor: Hypervisor, *, holder: str | None) -> tuple[Leftover, ...]:
-    """Every instance of the project that carries our whole mark; `holder` is the run that holds the project's lock on this host, if any."""
-    found = (marks.leftover(instance, holder=holder) for instance in hypervisor.instances())
+def find(hypervisor: Hypervisor) -> tuple[Leftover, ...]:
+    """Every instance of the project that carries our whole mark."""
+    found = (marks.leftover(instance) for instance in hypervisor.instances())
     return tuple(item for item in found if item is not None)
 
 
 def sweep(hypervisor: Hypervisor, *, remove: bool, say: Callable[[str], None]) -> Sweep:
     """List what is left, and remove it if asked. The project's lock is held meanwhile if it is free, so that no run can begin under our hands."""
     lock = ProjectLock(hypervisor.settings.endpoint, hypervisor.settings.project)
-    holder = lock.holder()
-    if remove and holder is None:
+    if remove and lock.holder() is None:
         lock.take("(a sweep)")
     try:
-        found = find(hypervisor, holder=holder)
+        found = find(hypervisor)
         for item in found:
             say(item.describe())
         dead = [item for item in found if remove and not item.alive]
-        removed = [item.instance.name for item in dead if _remove(hypervisor, item, holder, say)]
+        removed = [item.instance.name for item in dead if remove_one(hypervisor, item, say)]
     finally:
         lock.release()
     return Sweep(found, tuple(removed))
 
 
-def _remove(hypervisor: Hypervisor, item: Leftover, holder: str | None, say: Callable[[str], None]) -> bool:
-    """Delete one leftover, if it is still the same instance and still dead."""
+def remove_one(hypervisor: Hypervisor, item: Leftover, say: Callable[[str], None]) -> bool:
+    """Delete one leftover, if it is still the same instance and still dead; says what became of it."""
     name = item.instance.name
-    again = next((other for other in find(hypervisor, holder=holder) if other.instance.uuid == item.instance.uuid), None)
+    again = next((other for other in find(hypervisor) if other.instance.uuid == item.instance.uuid), None)
     if again is None or again.alive:
         return False
     hypervisor.guard.owned.add(name)

@@ -23,7 +23,7 @@ class Before:
     began: datetime.datetime
     uuids: frozenset[str]
     namesake: str | None
-    image: str
+    declared_image: str
 
 
 @dataclass(frozen=True)
@@ -64,8 +64,9 @@ class Throwaway:
 
     def check_image(self) -> None:
         """It was made from the image that the site declares, by fingerprint."""
-        if self.instance.image != self.before.image:
-            self._fail(f"a machine made from image {self.before.image[:12]}", seen=f"made from {self.instance.image[:12] or 'no image'}")
+        declared = self.before.declared_image
+        if not declared or self.instance.image != declared:
+            self._fail(f"a machine made from image {declared[:12]}", seen=f"made from {self.instance.image[:12] or 'no image'}")
 
     def check_namesake(self) -> None:
         """What bore its name before, if anything did, is another instance and was deleted."""

@@ -44,7 +44,7 @@ def judge(events: Sequence[Event]) -> Judged:
     gaps = list(_gaps(events, outcomes))
     narrow = list(_not_asked_for(events, outcomes))
     word: Word = "FAILED" if failed else "INCOMPLETE" if gaps or narrow else "PASSED"
-    return Judged(word, _evidence_class(events), (*reasons, *gaps, *narrow), blocked=bool(failed or gaps))
+    return Judged(word, _evidence_class(events, complete=not gaps and not narrow), (*reasons, *gaps, *narrow), blocked=bool(failed or gaps))
 
 
 def scenario_outcomes(events: Iterable[Event]) -> Iterator[Outcome]:
@@ -83,7 +83,10 @@ def _gaps(events: Sequence[Event], outcomes: dict[str, Outcome]) -> Iterator[str
     gone = {event["name"] for event in events if event["kind"] == "machine-gone"}
     for name in sorted(made - gone):
         yield f"the throwaway {name} was not seen to be gone"
-    if not any(event["kind"] == "run-ended" for event in events):
+    ended = next((event for event in events if event["kind"] == "run-ended"), None)
+    if ended is not None and ended["exit_status"] not in {0, 1}:
+        yield f"pytest ended with {ended['exit_status']}: interrupted, misused, or broken itself"
+    if ended is None:
         last = next((f"{e['scenario']}, {e['step']}" for e in reversed(events) if e["kind"].startswith("step-")), "no step")
         yield f"the run did not end; the last step was: {last}"
 
@@ -98,7 +101,7 @@ def _not_asked_for(events: Sequence[Event], outcomes: dict[str, Outcome]) -> Ite
         yield f"not asked for: {len(missing)} of {len(inventory['scenarios'])} scenarios, {missing[0]} among them"
 
 
-def _evidence_class(events: Sequence[Event]) -> EvidenceClass:
+def _evidence_class(events: Sequence[Event], *, complete: bool) -> EvidenceClass:
     began = next((event for event in events if event["kind"] == "run-began"), None)
     site = next((event for event in events if event["kind"] == "site"), None)
     machines = [event for event in events if event["kind"] == "machine"]
@@ -109,4 +112,4 @@ def _evidence_class(events: Sequence[Event]) -> EvidenceClass:
         return "LAB"
     signed = any(event["kind"] == "signed" for event in events)
     virtual = bool(machines) and all(event["type"] == "virtual-machine" for event in machines)
-    return "ACCEPTANCE" if signed and virtual else "DEV"
+    return "ACCEPTANCE" if signed and virtual and complete else "DEV"

@@ -44,7 +44,7 @@ class _UnderName(HTTPAdapter):
         super().__init__()
 
     def init_poolmanager(self, *arguments: Any, **options: Any) -> None:  # noqa: ANN401 - requests' own signature
-        super().init_poolmanager(*arguments, server_hostname=self._host, assert_hostname=self._host, **options)  # type: ignore[no-untyped-call]
+        super().init_poolmanager(*arguments, server_hostname=self._host, assert_hostname=self._host, **options)
 
 
 class Visitor:
@@ -88,7 +88,7 @@ class Visitor:
 def check_endpoints(visitor: Visitor, endpoints: Sequence[Endpoint]) -> None:
     """Each endpoint answers as declared within its limit; they are waited for together, and every one that does not is told."""
     clock = Deadline(max(endpoint.within for endpoint in endpoints))
-    pending = {endpoint: "not asked yet" for endpoint in endpoints}
+    pending = dict.fromkeys(endpoints, "not asked yet")
 
     def answered() -> bool | Waiting:
         for endpoint in list(pending):

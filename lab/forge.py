@@ -24,13 +24,13 @@ from urllib.parse import unquote, urlsplit
 from cleanroom.errors import HarnessError
 from cleanroom.wait import Waiting, wait_until
 from lab import ca
-from lab.names import BOT, OWNER, SECRETS, TOKEN
+from lab.names import BOT, SECRETS, TOKEN
 from lab.processes import Service
 from lab.state import HERE, State
 from lab.tools import environment
 
 PORT = 443
-_ROUTE = re.compile(rf"/({OWNER}/[A-Za-z0-9_-]+?)(?:\.git)?(/(?:info/refs|git-upload-pack))")
+_ROUTE = re.compile(r"/([A-Za-z0-9_-]+/([A-Za-z0-9_-]+?))(?:\.git)?(/(?:info/refs|git-upload-pack))")
 
 
 def service(state: State) -> Service:
@@ -84,8 +84,8 @@ class Handler(BaseHTTPRequestHandler):
         if route is None or "git-receive-pack" in parts.query:
             self._answer(403 if "git-receive-pack" in self.path else 404, b"no such repository, or nothing that may be done with it\n")
             return
-        repository, action = route.groups()
-        if repository == f"{OWNER}/{SECRETS}" and not self._is_allowed():
+        repository, name, action = route.groups()
+        if name == SECRETS and not self._is_allowed():
             self._answer(401, b"this repository is private\n", {"WWW-Authenticate": 'Basic realm="cleanroom lab forge"'})
             return
         self._answer(*self._backend(f"/{repository}.git{action}", parts.query, body))

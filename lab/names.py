@@ -24,6 +24,6 @@ CANONICAL_KEY = "cc-nix-test.txt"
 TOKEN = "forge-token"  # noqa: S105 - the name of a file
 
 
-def repository_url(name: str) -> str:
+def repository_url(name: str, *, owner: str = OWNER) -> str:
     """Where the forge serves a repository."""
-    return f"https://{FORGE_HOST}/{OWNER}/{name}"
+    return f"https://{FORGE_HOST}/{owner}/{name}"

@@ -36,9 +36,9 @@ class Commit:
     count: int
 
 
-def bare(state: State, name: str) -> Path:
+def bare(state: State, name: str, *, owner: str = OWNER) -> Path:
     """The repository itself, below the forge's root."""
-    return state.repositories / OWNER / f"{name}.git"
+    return state.repositories / owner / f"{name}.git"
 
 
 def make_keys(state: State) -> None:
@@ -70,7 +70,7 @@ def render(state: State, *, gateway: str) -> None:
         "canonical": recipient(state, CANONICAL_KEY),
     }
     locked, tree = _render_secrets(state, parameters)
-    render_base(state, parameters, lock=_lock(locked, tree))
+    render_base(state, parameters, lock=flake_lock(locked, tree))
 
 
 def _render_secrets(state: State, parameters: Mapping[str, str]) -> tuple[Commit, Path]:
@@ -78,7 +78,7 @@ def _render_secrets(state: State, parameters: Mapping[str, str]) -> tuple[Commit
     _copy(SITE / "secrets", tree, parameters)
     (tree / "secrets").mkdir()
     (tree / "secrets/secrets.yaml").write_bytes(_sops_file(state, [parameters["bootstrap"], parameters["canonical"]]))
-    return _commit(tree, bare(state, SECRETS), "The secrets of cc-ci, encrypted"), tree
+    return commit(tree, bare(state, SECRETS), "The secrets of cc-ci, encrypted"), tree
 
 
 def render_base(state: State, parameters: Mapping[str, str], *, lock: str) -> Commit:
@@ -86,7 +86,7 @@ def render_base(state: State, parameters: Mapping[str, str], *, lock: str) -> Co
     tree = state.scratch / BASE
     _copy(SITE / "base", tree, parameters)
     (tree / "flake.lock").write_text(lock)
-    return _commit(tree, bare(state, BASE), "cc-ci, whole")
+    return commit(tree, bare(state, BASE), "cc-ci, whole")
 
 
 def _sops_file(state: State, recipients: list[str]) -> bytes:
@@ -115,7 +115,7 @@ def _copy(template: Path, target: Path, parameters: Mapping[str, str]) -> None:
         file.write_text(fill(file.read_text(), parameters))
 
 
-def _commit(tree: Path, bare_repository: Path, message: str) -> Commit:
+def commit(tree: Path, bare_repository: Path, message: str) -> Commit:
     """One commit of everything in `tree`, cloned bare to where the forge serves it."""
     someone = {"NAME": "cleanroom lab", "EMAIL": "lab@cleanroom.test", "DATE": f"{_EPOCH} +0000"}
     env = environment(
@@ -139,19 +139,19 @@ def _commit(tree: Path, bare_repository: Path, message: str) -> Commit:
     return Commit(git("rev-parse", "HEAD"), int(git("rev-list", "--count", "HEAD")))
 
 
-def _lock(commit: Commit, tree: Path) -> str:
+def flake_lock(secrets_commit: Commit, tree: Path, *, owner: str = OWNER) -> str:
     """The flake.lock (version 7) that Nix itself writes for base's one input."""
     locked = {
         "lastModified": _EPOCH,
         "narHash": nar_hash(tree),
         "ref": "refs/heads/main",
-        "rev": commit.revision,
-        "revCount": commit.count,
+        "rev": secrets_commit.revision,
+        "revCount": secrets_commit.count,
         "type": "git",
-        "url": repository_url(SECRETS),
+        "url": repository_url(SECRETS, owner=owner),
     }
     nodes = {
         "root": {"inputs": {"secrets": "secrets"}},
-        "secrets": {"flake": False, "locked": locked, "original": {"type": "git", "url": repository_url(SECRETS)}},
+        "secrets": {"flake": False, "locked": locked, "original": {"type": "git", "url": repository_url(SECRETS, owner=owner)}},
     }
     return json.dumps({"nodes": nodes, "root": "root", "version": 7}, indent=2) + "\n"

@@ -13,7 +13,7 @@ from cleanroom.hypervisor import unix_endpoint
 from cleanroom.site import Site
 from lab import hosts
 from lab.daemon import Incus
-from lab.names import BOOTSTRAP_KEY, CANONICAL_HOST, CANONICAL_KEY, DOMAIN
+from lab.names import BOOTSTRAP_KEY, CANONICAL_HOST, CANONICAL_KEY, DOMAIN, IMAGE
 from lab.repositories import fill, recipient
 from lab.state import HERE, State
 
@@ -28,6 +28,7 @@ def write(state: State, incus: Incus) -> Path:
         "gateway": str(incus.gateway().ip),
         "bootstrap": recipient(state, BOOTSTRAP_KEY),
         "canonical": recipient(state, CANONICAL_KEY),
+        "fingerprint": str(incus.ask(f"/1.0/images/aliases/{IMAGE}")["target"]),
         "endpoint": unix_endpoint(state.socket),
         "type": "container" if makes_virtual_machines else "virtual-machine",
         "config": "\n".join(f'"{key}" = {json.dumps(value)}' for key, value in config.items()),

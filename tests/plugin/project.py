@@ -23,16 +23,16 @@ from pytest_bdd import given, parsers, step, then, when
 
 pytest_plugins = {plugins}
 
-def pytest_configure(config):
-    config.addinivalue_line("markers", "flaky: a marker that a plugin brings along")
-
 {steps}
 """
 
 PHRASEBOOK = """
     from pathlib import Path
     from pytest_bdd import given, parsers, then, when
-    from cleanroom.errors import CheckFailed, HarnessError, OutOfReach
+    from cleanroom.errors import CheckFailed, OutOfReach
+
+    def pytest_configure(config):
+        config.addinivalue_line("markers", "flaky: a marker that a plugin brings along")
 
     @given("a machine")
     def a_machine():

@@ -76,6 +76,12 @@ def test_a_sound_file_runs(sound: Project) -> None:
     assert result.ret == pytest.ExitCode.OK
 
 
+def test_a_file_is_read_once(sound: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What was checked is what runs: pytest-bdd does not open the file again."""
+    monkeypatch.delattr("pytest_bdd.parser.get_gherkin_document")
+    sound.run("features").assert_outcomes(passed=5)
+
+
 @pytest.mark.parametrize(
     ("arguments", "expected"),
     [

@@ -138,11 +138,11 @@ def test_a_line_of_which_one_step_matches_is_not_ambiguous(project: Project) -> 
 
 
 def test_a_step_module_that_is_loaded_under_two_names_is_not_ambiguous(project: Project) -> None:
-    (project.folder / "rooms").mkdir()
-    (project.folder / "rooms" / "__init__.py").touch()
-    (project.folder / "rooms" / "more.py").write_text("from pytest_bdd import then\n@then('it sings')\ndef sings(): pass\n")
-    (project.folder / "more.py").symlink_to("rooms/more.py")
-    project.add_plugins("rooms.more")
+    rooms = project.folder / "rooms"
+    rooms.mkdir()
+    (rooms / "song.py").write_text("from pytest_bdd import then\n@then('it sings')\ndef sings(): pass\n")
+    project.pytester.syspathinsert(rooms)
+    project.add_plugins("rooms.song", "song")
     project.feature(f"{HEAD}    Then it sings\n")
     project.run("features").assert_outcomes(passed=1)
 

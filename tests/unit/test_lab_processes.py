@@ -3,7 +3,6 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -14,7 +13,8 @@ from cleanroom.wait import Waiting, wait_until
 from lab.processes import Service
 from lab.tools import environment, run
 
-STUBBORN = "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); print('ready', flush=True); time.sleep(600)"
+SLEEPER = ("sleep", "600")
+STUBBORN = ("bash", "-c", "trap '' TERM; echo ready; read -rt 600 <> <(:)")
 
 
 @pytest.fixture
@@ -24,15 +24,15 @@ def service(tmp_path: Path) -> Iterator[Service]:
     service.stop(within=0.1)
 
 
-def start(service: Service, program: str) -> int:
-    service.start([sys.executable, "-c", program], env=environment(), cwd=service.file.parent)
+def start(service: Service, *argv: str) -> int:
+    service.start(argv, env=environment(), cwd=service.file.parent)
     pid = service.pid()
     assert pid is not None
     return pid
 
 
 def test_a_service_lives_in_a_session_of_its_own_until_it_is_stopped(service: Service) -> None:
-    pid = start(service, "import time; time.sleep(600)")
+    pid = start(service, *SLEEPER)
     assert os.getsid(pid) == pid != os.getsid(0)
     service.stop()
     assert service.pid() is None
@@ -41,14 +41,14 @@ def test_a_service_lives_in_a_session_of_its_own_until_it_is_stopped(service: Se
 
 
 def test_one_that_ignores_the_polite_signal_is_killed(service: Service) -> None:
-    start(service, STUBBORN)
+    start(service, *STUBBORN)
     wait_until(lambda: "ready" in service.last_words() or Waiting(service.last_words()), what="it to be ready", within=10)
     service.stop(within=0.2)
     assert service.pid() is None
 
 
 def test_another_process_with_the_same_number_is_not_taken_for_ours(service: Service) -> None:
-    pid = start(service, "import time; time.sleep(600)")
+    pid = start(service, *SLEEPER)
     began = service.file.read_text().split()[1]
     service.file.write_text(f"{os.getpid()} {began}\n")
     assert service.pid() is None

@@ -1,0 +1,62 @@
+"""Judging sightings: what may lie nowhere, and what may lie where the site says so.
+
+Knows: which findings concern which secrets, and the site's named exceptions for private keys.
+Refuses: to acquit by a search that looked for nothing or was incomplete, and an exception that nothing needs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from fnmatch import fnmatchcase
+from functools import reduce
+from operator import add
+
+from cleanroom.errors import CheckFailed, HarnessError
+from cleanroom.leak_visit import rooted
+from cleanroom.leaks import Finding, NotChecked, Result
+
+
+def check_absent(names: frozenset[str], *results: Result) -> None:
+    """None of the secrets `names` was found in any of the places. Raises `CheckFailed`, or `HarnessError` if nobody can tell."""
+    _judged(names, results).check()
+
+
+def check_only_where_allowed(names: frozenset[str], allowed: Mapping[str, str], *results: Result) -> None:
+    """What is named was found at the allowed places (shell patterns of paths, with the reason for each) and at no other; each allowance was needed."""
+    result = _judged(names, results)
+    used = {pattern for finding in result.findings for pattern in allowed if _is_at(finding, pattern)}
+    strange = tuple(finding for finding in result.findings if not any(_is_at(finding, pattern) for pattern in allowed))
+    replace(result, findings=strange).check()
+    stale = sorted(set(allowed) - used)
+    if stale:
+        advice = "an exception that nothing needs hides what comes later: take it out of leaks.private_keys"
+        raise CheckFailed("each exception for private keys is needed", seen=f"nothing lies at {', '.join(stale)}", where="site file", advice=advice)
+
+
+def check_covered(*results: Result) -> None:
+    """Each place was listed, scanned, and both came to the same. Raises `HarnessError` naming the place where not."""
+    if not results:
+        raise HarnessError("nothing was searched")
+    replace(reduce(add, results), findings=(), untold=0).check()
+
+
+def check_accounted(names: frozenset[str], result: Result, told: Sequence[NotChecked]) -> None:
+    """Each secret was searched for, or the ledger says that it was not and why."""
+    missing = sorted(names - set(result.searched) - {each.secret for each in told})
+    if missing:
+        raise HarnessError(f"neither searched for nor listed as not checked: {', '.join(missing)}")
+
+
+def _judged(names: frozenset[str], results: Sequence[Result]) -> Result:
+    """One result of all places, about `names` alone."""
+    if not names or not results:
+        raise HarnessError("there is nothing to search for" if results else "nothing was searched")
+    whole = reduce(add, results)
+    if not names & (set(whole.searched) | _patterns(whole)):
+        reasons = "; ".join(f"{each.secret}: {each.reason}" for each in whole.not_checked if each.secret in names)
+        raise HarnessError(f"cannot tell: nothing of this could be searched for ({reasons})")
+    ours = tuple(finding for finding in whole.findings if finding.secret in names)
+    if whole.untold and not ours:
+        raise HarnessError(f"cannot tell: {whole.untold} findings of other secrets hide what else there is")
+    return replace(whole, findings=ours, untold=0)

@@ -1,0 +1,88 @@
+"""What was brought to the machine from the operator's side: its files before and after each command of the guide that runs there.
+
+Knows: every file that such a command made or changed, its bytes and its digest, and what was pushed through the hypervisor.
+Refuses: to call a delivery complete that was not watched; what it does not look at is named in the ledger.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+
+from cleanroom import declared, machine_files
+from cleanroom.errors import BadInput, CheckFailed, HarnessError
+from cleanroom.guide import Command, Guide
+from cleanroom.ledger import Ledger
+from cleanroom.machine import Machine
+from cleanroom.machine_files import File
+
+#: Where the machine writes of its own accord while a command runs.
+_OWN = {
+    "/dev": "devices",
+    "/run": "what runs now (the site's own paths there are looked at)",
+    "/var/log": "the machine's own records",
+    "/var/lib/systemd": "systemd's own records",
+    "/var/lib/lastlog": "log-ins, which C4 accounts for",
+}
+
+
+class Deliveries:
+    """Watches the commands of one guide on one machine. `around` is the follower's observer; `paths` are looked at wherever they lie."""
+
+    def __init__(self, machine: Machine, paths: tuple[str, ...], record: Callable[..., object]) -> None:
+        self._machine = machine
+        self._paths = paths
+        self._record = record
+        #: All files before the first command: nothing had been delivered then. None until there was one.
+        self.before: Mapping[str, File] | None = None
+
+    @contextmanager
+    def around(self, command: Command) -> Iterator[None]:
+        """While `command` runs: what it brings is in the ledger afterwards, an event a file."""
+        before = self._look(command) if command.place == "operator" or self.before is None else {}
+        self.before = self.before if self.before is not None else before
+        yield
+        if command.place == "operator":
+            after = self._look(command)
+            changed = sorted(path for path in after if after[path] != before.get(path))
+            digests = declared.digests(self._machine, changed) if changed else {}
+            for path in changed:
+                self._record("delivered", by=command.where, number=command.number, path=path, bytes=after[path].size, sha256=digests.get(path))
+            self._record("delivery-watched", number=command.number, by=command.where, files=len(after), delivered=len(changed))
+
+    def _look(self, command: Command) -> dict[str, File]:
+        without = {**machine_files.not_files(self._machine), **_OWN}
+        files = machine_files.inventory(self._machine, ("/",), without)
+        hidden = [path for path in self._paths if any(path.startswith(f"{place}/") for place in without)]
+        for path in hidden:
+            if self._machine.exists(path):
+                files |= machine_files.inventory(self._machine, (path,), {})
+        self._record("inventory-of-files", around=command.number, files=len(files), bytes=sum(each.size for each in files.values()), without=without)
+        return files
+
+
+def check_watched(ledger: Ledger, guide: Guide) -> None:
+    """Each command that the guide runs on the operator's side was watched; raises `HarnessError` if one was not."""
+    watched = {event["number"] for event in ledger.of("delivery-watched")}
+    missed = [command for command in guide.commands if command.place == "operator" and command.number not in watched]
+    if missed:
+        raise HarnessError(f"cannot tell what {missed[0]} delivered: nobody looked", where=missed[0].where)
+
+
+def check_only_key(ledger: Ledger, guide: Guide, *, key_file: Path, key_path: str) -> None:
+    """What was delivered is one file, the bootstrap key, byte for byte."""
+    check_watched(ledger, guide)
+    delivered = {event["path"]: event for event in ledger.of("delivered")}
+    if set(delivered) != {key_path}:
+        seen = ", ".join(f"{path} ({event['bytes']} bytes, by {event['by']})" for path, event in sorted(delivered.items())) or "nothing"
+        raise CheckFailed(f"exactly one file is delivered before the rebuild: {key_path}", seen=seen, where=guide.file)
+    try:
+        key = key_file.read_bytes()
+    except OSError as problem:
+        raise BadInput(f"cannot read the bootstrap key: {problem.strerror}", where=str(key_file)) from None
+    event = delivered[key_path]
+    if (event["bytes"], event["sha256"]) != (len(key), hashlib.sha256(key).hexdigest()):
+        seen = f"{event['bytes']} bytes, SHA-256 {str(event['sha256'])[:16]}..."
+        raise CheckFailed("what is delivered is the bootstrap key, byte for byte", seen=seen, where=event["by"])

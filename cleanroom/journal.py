@@ -1,0 +1,52 @@
+"""A machine's journal, entry by entry, and how many entries its files say they hold.
+
+Knows: the journal export format (systemd, "Journal Export Formats"), in which a field's value is text on one line or bytes of a told length.
+Refuses: to guess where an entry ends: a value may hold anything, line ends and field names too.
+"""
+
+from __future__ import annotations
+
+import io
+import re
+import struct
+from collections.abc import Iterator
+
+from cleanroom.errors import HarnessError
+from cleanroom.machine import Machine
+
+_SECONDS = 600.0
+_PIPE = 2**18
+_LENGTH = struct.Struct("<Q")
+
+
+def count(machine: Machine) -> int:
+    """How many entries the headers of all journal files tell of. Raises `HarnessError` if there is no such file."""
+    text = machine.probe("journalctl", "--header", "--no-pager", "--quiet").text
+    found = [int(number) for number in re.findall(r"^Entry objects: (\d+)$", text, re.MULTILINE)]
+    if not found:
+        raise HarnessError("no journal file tells how many entries it has", where=machine.where)
+    return sum(found)
+
+
+def entries(machine: Machine) -> Iterator[bytes]:
+    """Every entry, in the export format."""
+    with machine.stream("journalctl", "--output=export", "--all", "--no-pager", "--quiet", within=_SECONDS) as stream:
+        yield from split(io.BufferedReader(stream, _PIPE), where=machine.where)
+
+
+def split(stream: io.BufferedReader, *, where: str) -> Iterator[bytes]:
+    """The entries of an export stream."""
+    entry = bytearray()
+    while line := stream.readline():
+        if line == b"\n":
+            yield bytes(entry)
+            entry.clear()
+            continue
+        entry += line
+        if b"=" not in line:
+            head = stream.read(_LENGTH.size)
+            if len(head) < _LENGTH.size:
+                raise HarnessError("the journal's stream ends within a field", where=where)
+            entry += stream.read(_LENGTH.unpack(head)[0] + 1)
+    if entry:
+        yield bytes(entry)

@@ -1,0 +1,1 @@
+"""Ours and the real sops, side by side. Needs Go, or the program itself."""

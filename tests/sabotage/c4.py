@@ -1,0 +1,236 @@
+"""C4's sabotages: how somebody would get a green for a machine that was not rebuilt by its guide."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from cleanroom.ssh import KeyPair, Ssh
+from lab.names import PROJECT
+from lab.variant import Trees
+from tests.sabotage.bench import Bench, Moment, Sabotage
+
+NEW = "The machine is new"
+BLANK = "The machine is blank"
+KEY = "The bootstrap key arrives as documented, and no other way"
+GUIDE = "Nothing but the guide changed the machine"
+ACTIVATES = "The system activates"
+CONVERGE = "The services converge"
+ENDPOINTS = "The public endpoints answer"
+AGAIN = "A second rebuild changes nothing"
+REBOOT = "It survives a reboot"
+CUSTODY = "Nobody else touched it"
+TWICE = "Two strangers agree"
+
+_STOPS = dict.fromkeys((KEY, GUIDE, ACTIVATES, CONVERGE, ENDPOINTS, AGAIN, REBOOT, CUSTODY), "nothing can be judged on a machine whose guide failed")
+_FOLLOWED = Moment("phase-ended", {"name": "follow the guide"})
+_GUIDE = "docs/install.md"
+_REBUILD_END = "cc-ci#cc-ci'"
+
+
+def base(path: str, old: str, new: str) -> Callable[[Trees], None]:
+    """An edit of one file of base."""
+    return lambda trees: trees.rewrite(trees.base / path, old, new)
+
+
+def unit(name: str, text: str) -> Callable[[Trees], None]:
+    """A unit of its own in base's host module."""
+    wanted = f"systemd.units.\"{name}\" = {{ text = ''\n{text}\n''; wantedBy = [ \"multi-user.target\" ]; }};"
+    return base("modules/host.nix", 'networking.hostName = "cc-ci";', f'networking.hostName = "cc-ci";\n  {wanted}')
+
+
+def both(*edits: Callable[[Trees], None]) -> Callable[[Trees], None]:
+    """Several edits, one after the other."""
+
+    def edit(trees: Trees) -> None:
+        for each in edits:
+            each(trees)
+
+    return edit
+
+
+def _impure(setting: str) -> Callable[[Trees], None]:
+    """A system that is evaluated impurely, with one more setting."""
+    more = base("modules/host.nix", "{\n  networking.hostName", f"{{\n  {setting}\n  networking.hostName")
+    return both(base(_GUIDE, "nixos-rebuild switch", "nixos-rebuild switch --impure"), more)
+
+
+def _without(*titles: str) -> dict[str, str]:
+    return {title: why for title, why in _STOPS.items() if title not in titles}
+
+
+_STRANGER = KeyPair.generate("stranger")
+
+
+def _stranger_logs_in(bench: Bench) -> None:
+    machine = bench.event("machine")
+    Ssh(machine["address"], user="root", key=_STRANGER, host_key=machine["host_key"], record=lambda *_arguments, **_fields: None).run(
+        "true", within=20
+    )
+
+
+def _namesake(bench: Bench) -> Callable[[], object]:
+    bench.incus("init", "incus-base", bench.throwaway, "--project", PROJECT)
+    return lambda: bench.incus("delete", "--force", bench.throwaway, "--project", PROJECT)
+
+
+SABOTAGES = (
+    Sabotage(
+        name="image-swapped",
+        story="the image alias was moved to another image than the one the site declares",
+        reddens={NEW: "a machine made from image"},
+        edit=lambda trees: trees.rewrite(trees.site_file, "image_fingerprint = ", 'image_fingerprint = "0000000000" # '),
+    ),
+    Sabotage(
+        name="foreign-namesake",
+        story="somebody's own instance bears the throwaway's name",
+        reddens={NEW: "does not carry our mark"},
+        may_redden={"*": "there is no throwaway to judge"},
+        around=_namesake,
+    ),
+    Sabotage(
+        name="key-in-the-image",
+        story="a hurried operator baked the age key into the image, out of the way",
+        reddens={BLANK: "no secret and no private key on a blank machine"},
+        image="echo AGE-SECRET-KEY-1QQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQ > /opt/notes.txt",
+    ),
+    Sabotage(
+        name="repository-in-the-image",
+        story="the image carries a clone of base, so that nobody notices when the forge lacks something",
+        reddens={BLANK: "no repository on a blank machine"},
+        image="git init -q /srv/cc-ci",
+    ),
+    Sabotage(
+        name="generation-in-the-image",
+        story="the image was made from a machine that had been rebuilt before",
+        reddens={BLANK: "the image's own generation and no other"},
+        image="ln -s $(readlink -f /nix/var/nix/profiles/system-1-link) /nix/var/nix/profiles/system-7-link",
+    ),
+    Sabotage(
+        name="key-pushed-by-a-friend",
+        story="a colleague pushed a file into the machine while the guide ran",
+        reddens={KEY: "/etc/helpful", CUSTODY: "instance-file-pushed /etc/helpful"},
+        during=(Moment("guide-command", {"number": 2}), lambda bench: bench.push("/etc/helpful", b"here you are")),
+    ),
+    Sabotage(
+        name="key-named-otherwise",
+        story="the guide brings the key by a command that does not say that it does",
+        reddens={KEY: "names $BOOTSTRAP_KEY"},
+        edit=both(
+            base(_GUIDE, 'ssh root@"$MACHINE" \'umask', 'handy=$BOOTSTRAP_KEY\nssh root@"$MACHINE" \'umask'),
+            base(_GUIDE, '< "$BOOTSTRAP_KEY"', '< "$handy"'),
+        ),
+    ),
+    Sabotage(
+        name="guide-command-fails",
+        story="the guide has a command that does not work as written",
+        reddens={GUIDE: "ends with status 0"},
+        may_redden=_without(GUIDE),
+        edit=base(_GUIDE, "## 2. Rebuild\n", "## 2. Rebuild\n\n```sh machine\ntest -e /etc/prepared-by-hand\n```\n"),
+    ),
+    Sabotage(
+        name="guide-lacks-a-step",
+        story="activation needs a file that the guide's author has and a blank machine has not",
+        reddens={GUIDE: "ends with status 0"},
+        may_redden=_without(GUIDE),
+        edit=unit("prepared.service", "[Service]\nType=oneshot\nExecStart=/usr/bin/test -e /etc/prepared-by-hand"),
+    ),
+    Sabotage(
+        name="another-system",
+        story="the last command of the guide puts another system in place of the flake's",
+        reddens={ACTIVATES: "/run/current-system is"},
+        may_redden={
+            CONVERGE: "the other system has no docker",
+            AGAIN: "the rebuild repairs what the last command broke",
+            REBOOT: "the boot brings back the profile's system",
+        },
+        edit=base(_GUIDE, _REBUILD_END, f'{_REBUILD_END}\nln -sfn "$(readlink -f /nix/var/nix/profiles/system-1-link)" /run/current-system'),
+    ),
+    Sabotage(
+        name="unit-fails-later",
+        story="a unit dies a second after the rebuild has returned",
+        reddens={ACTIVATES: "no failed unit and state `running`", REBOOT: "no failed unit and state `running`"},
+        may_redden={AGAIN: "the second rebuild meets the failed unit"},
+        edit=unit("late.service", "[Service]\nExecStart=/usr/bin/bash -c 'sleep 1; exit 3'"),
+    ),
+    Sabotage(
+        name="oneshot-never-runs",
+        story="a reconcile unit is wanted by nobody, so that it never fails",
+        reddens={CONVERGE: "unit reconcile-dashboard.service converges", REBOOT: "unit reconcile-dashboard.service converges"},
+        may_redden={ENDPOINTS: "nobody makes the dashboard's service"},
+        edit=base(
+            "modules/swarm.nix",
+            "// builtins.listToAttrs (lib.attrValuesOf unitOf config.swarm.services);",
+            '// builtins.mapAttrs (name: unit: if name == "reconcile-dashboard.service" then unit // { wantedBy = [ ]; } else unit)'
+            " (builtins.listToAttrs (lib.attrValuesOf unitOf config.swarm.services));",
+        ),
+    ),
+    Sabotage(
+        name="no-replicas",
+        story="a service is scaled to nothing once its unit has converged",
+        reddens={CONVERGE: "drone_app: 0 of 1 run"},
+        may_redden={ENDPOINTS: "nobody answers for drone", REBOOT: "drone's unit waits in vain for its task"},
+        edit=base(_GUIDE, _REBUILD_END, f"{_REBUILD_END} && /run/current-system/sw/bin/docker service scale --detach drone_app=0"),
+    ),
+    Sabotage(
+        name="wrong-page",
+        story="something answers under drone's name, and it is not drone",
+        reddens={ENDPOINTS: "without the marker", REBOOT: "without the marker"},
+        edit=base("programs/drone.py", "Drone CI", "Welcome to nginx"),
+    ),
+    Sabotage(
+        name="bridge-takes-anything",
+        story="the bridge does not check signatures",
+        reddens={ENDPOINTS: "signed with another secret is answered with status 401"},
+        edit=base("programs/bridge.py", "self.answer(401, ", "self.answer(202, "),
+    ),
+    Sabotage(
+        name="bridge-takes-nothing",
+        story="the bridge was given another secret than git's",
+        reddens={ENDPOINTS: "signed with git's secret is answered with status 202"},
+        edit=base("programs/bridge.py", 'KEY = secret("webhook_hmac")', 'KEY = b"another secret"'),
+    ),
+    Sabotage(
+        name="rebuild-restarts",
+        story="every rebuild restarts a service that nothing changed",
+        reddens={AGAIN: "restarts no unit"},
+        edit=base(_GUIDE, _REBUILD_END, f"{_REBUILD_END} && systemctl restart systemd-journald.service"),
+    ),
+    Sabotage(
+        name="rebuild-builds",
+        story="the configuration contains the time, so that no two rebuilds are the same",
+        reddens={AGAIN: "a second rebuild builds nothing", ACTIVATES: "cannot tell"},
+        edit=_impure('environment.etc."built".text = toString builtins.currentTime;'),
+    ),
+    Sabotage(
+        name="breaks-on-reboot",
+        story="a unit works once, and never again",
+        reddens={REBOOT: "no failed unit and state `running`"},
+        edit=unit(
+            "once.service",
+            "[Service]\nType=oneshot\nRemainAfterExit=yes\nExecStart=/usr/bin/bash -c 'test ! -e /var/lib/once && touch /var/lib/once'",
+        ),
+    ),
+    Sabotage(
+        name="stranger-executes",
+        story="somebody helped by hand, through the hypervisor",
+        reddens={CUSTODY: "instance-exec"},
+        during=(_FOLLOWED, lambda bench: bench.exec("true")),
+    ),
+    Sabotage(
+        name="stranger-logs-in",
+        story="somebody else logged in to the machine",
+        reddens={CUSTODY: _STRANGER.fingerprint},
+        during=(_FOLLOWED, _stranger_logs_in),
+        edit=both(
+            base("modules/ssh.nix", "    X11Forwarding no\n", "    X11Forwarding no\n    AuthorizedKeysFile .ssh/authorized_keys /etc/ssh/friends\n"),
+            base("modules/ssh.nix", "{\n  environment.etc", f'{{\n  environment.etc."ssh/friends".text = "{_STRANGER.public}";\n  environment.etc'),
+        ),
+    ),
+    Sabotage(
+        name="machine-in-the-system",
+        story="the system contains something of the machine it was built on",
+        reddens={TWICE: "runs /nix/store/"},
+        options=("-m", "twice"),
+        edit=_impure('environment.etc."built".text = builtins.readFile "/etc/machine-id";'),
+    ),
+)

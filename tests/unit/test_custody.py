@@ -1,0 +1,193 @@
+"""The balance of acts and events, and of log-ins made and log-ins seen."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import cast
+
+import pytest
+
+from cleanroom import custody
+from cleanroom.custody import Login, Watch
+from cleanroom.errors import CheckFailed, HarnessError
+from cleanroom.ledger import Ledger
+from cleanroom.machine import Machine
+
+NAME = "throwaway"
+
+
+@dataclass
+class Ear:
+    """A watch that only says whether it heard everything."""
+
+    instance: str = NAME
+    has_gap: bool = False
+
+
+def watch(*, gap: bool = False) -> Watch:
+    return cast(Watch, Ear(has_gap=gap))
+
+
+@pytest.fixture(autouse=True)
+def _short_patience(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(custody, "_ARRIVAL_SECONDS", 0.05)
+
+
+def act(ledger: Ledger, action: str, *expects: str, instance: str = NAME) -> None:
+    ledger.record("hypervisor", action=action, instance=instance, expects=list(expects))
+
+
+def tell(ledger: Ledger, action: str, *, path: str | None = None, instance: str = NAME, requestor: str = "root") -> None:
+    context = {"path": path} if path else None
+    ledger.record("lifecycle", action=action, instance=instance, requestor={"username": requestor}, context=context)
+
+
+def a_whole_life(ledger: Ledger) -> None:
+    act(ledger, "create", "instance-created", "instance-started")
+    tell(ledger, "instance-created")
+    tell(ledger, "instance-started")
+    act(ledger, "push", "instance-file-pushed /x")
+    tell(ledger, "instance-file-pushed", path="/x")
+    act(ledger, "restart", "instance-restarted")
+    tell(ledger, "instance-restarted")
+
+
+def test_a_machine_that_only_we_touched_has_no_strange_event(ledger: Ledger) -> None:
+    a_whole_life(ledger)
+    act(ledger, "create", "instance-created", instance="another")
+    tell(ledger, "instance-exec", instance="another")
+    assert custody.strange_events(ledger, watch()) == []
+    custody.check_events(ledger, watch())
+
+
+@pytest.mark.parametrize(
+    ("action", "path"),
+    [
+        ("instance-exec", None),
+        ("instance-console", None),
+        ("instance-file-pushed", "/etc/passwd"),
+        ("instance-file-pushed", "/x"),
+        ("instance-file-retrieved", "/x"),
+        ("instance-restarted", None),
+        ("instance-updated", None),
+    ],
+)
+def test_one_event_more_than_we_caused_is_a_stranger_s(ledger: Ledger, action: str, path: str | None) -> None:
+    a_whole_life(ledger)
+    tell(ledger, action, path=path, requestor="mallory")
+    with pytest.raises(CheckFailed) as caught:
+        custody.check_events(ledger, watch())
+    assert action in caught.value.seen
+    assert "1 more" in caught.value.seen
+    assert "mallory" in caught.value.seen
+
+
+def test_an_event_of_ours_that_never_arrives_means_that_nobody_can_tell(ledger: Ledger) -> None:
+    a_whole_life(ledger)
+    act(ledger, "restart", "instance-restarted")
+    with pytest.raises(HarnessError, match="instance-restarted"):
+        custody.check_events(ledger, watch())
+
+
+def test_an_act_that_failed_is_taken_back(ledger: Ledger) -> None:
+    a_whole_life(ledger)
+    act(ledger, "restart", "instance-restarted")
+    ledger.record("hypervisor", action="restart failed", instance=NAME, withdraws=["instance-restarted"])
+    custody.check_events(ledger, watch())
+
+
+def test_an_act_that_failed_and_happened_after_all_is_told(ledger: Ledger) -> None:
+    a_whole_life(ledger)
+    act(ledger, "restart", "instance-restarted")
+    ledger.record("hypervisor", action="restart failed", instance=NAME, withdraws=["instance-restarted"])
+    tell(ledger, "instance-restarted")
+    with pytest.raises(CheckFailed, match="instance-restarted"):
+        custody.check_events(ledger, watch())
+
+
+def test_a_missing_event_does_not_pay_for_a_strange_one(ledger: Ledger) -> None:
+    a_whole_life(ledger)
+    act(ledger, "restart", "instance-restarted")
+    tell(ledger, "instance-exec")
+    with pytest.raises(HarnessError):
+        custody.check_events(ledger, watch())
+
+
+def test_a_gap_in_what_was_heard_means_that_nobody_can_tell(ledger: Ledger) -> None:
+    a_whole_life(ledger)
+    with pytest.raises(HarnessError, match="not heard"):
+        custody.check_events(ledger, watch(gap=True))
+
+
+KEY = "SHA256:" + "k" * 43
+LINES = f"""
+Server listening on 0.0.0.0 port 22.
+Accepted publickey for root from 192.0.2.9 port 40001 ssh2: ED25519 {KEY}
+pam_unix(sshd:session): session opened for user root
+Accepted publickey for root from 192.0.2.9 port 40002 ssh2: ED25519 {KEY}
+Failed password for root from 203.0.113.5 port 5 ssh2
+"""
+
+
+class Journal:
+    """A machine whose journal says what it is told to."""
+
+    name = NAME
+    where = f"{NAME} (192.0.2.1)"
+
+    def __init__(self, lines: str) -> None:
+        self.text = lines
+
+    def probe(self, *argv: str) -> Journal:
+        assert argv[0] == "journalctl"
+        return self
+
+
+def machine(lines: str) -> Machine:
+    return cast(Machine, Journal(lines))
+
+
+def ours(ledger: Ledger, *ports: int, key: str = KEY) -> None:
+    for port in ports:
+        ledger.record("ssh-login", by="suite", address="192.0.2.1", port=port, key=key)
+
+
+def test_the_journal_s_own_words_are_read() -> None:
+    assert custody.logins(machine(LINES)) == [
+        Login("publickey", "root", "192.0.2.9", 40001, KEY),
+        Login("publickey", "root", "192.0.2.9", 40002, KEY),
+    ]
+    assert custody.logins(machine("Accepted password for bob from fe80::1%eth0 port 7 ssh2")) == [Login("password", "bob", "fe80::1%eth0", 7, "")]
+
+
+def test_log_ins_that_this_run_made_are_accounted_for(ledger: Ledger) -> None:
+    ours(ledger, 40001, 40002)
+    custody.check_logins(ledger, machine(LINES))
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        f"Accepted publickey for root from 192.0.2.9 port 40003 ssh2: ED25519 {KEY}",
+        "Accepted publickey for root from 192.0.2.9 port 40001 ssh2: ED25519 SHA256:" + "x" * 43,
+        "Accepted password for root from 192.0.2.9 port 40001 ssh2",
+        "Accepted keyboard-interactive/pam for root from 192.0.2.9 port 40001 ssh2",
+    ],
+    ids=["another port", "another key", "by password", "by keyboard"],
+)
+def test_a_log_in_that_is_not_ours_is_told(ledger: Ledger, line: str) -> None:
+    ours(ledger, 40001, 40002)
+    with pytest.raises(CheckFailed, match="root from 192.0.2.9"):
+        custody.check_logins(ledger, machine(f"{LINES}{line}\n"))
+
+
+def test_a_log_in_of_an_earlier_boot_still_counts(ledger: Ledger) -> None:
+    custody.record_logins(ledger, machine(f"Accepted publickey for root from 192.0.2.66 port 6 ssh2: ED25519 {KEY}"))
+    ours(ledger, 40001, 40002)
+    with pytest.raises(CheckFailed, match=r"192\.0\.2\.66"):
+        custody.check_logins(ledger, machine(LINES))
+
+
+def test_a_journal_without_any_log_in_means_that_nobody_can_tell(ledger: Ledger) -> None:
+    with pytest.raises(HarnessError, match="no log-in at all"):
+        custody.check_logins(ledger, machine("Server listening on 0.0.0.0 port 22.\n"))

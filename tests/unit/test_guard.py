@@ -1,0 +1,197 @@
+"""The guard: what may be sent, and that nothing else reaches the wire."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler
+from pathlib import Path
+from typing import Any
+
+import pytest
+import requests
+import requests_mock
+from hypothesis import given
+from hypothesis import strategies as st
+
+from cleanroom.errors import NotOurs
+from cleanroom.guard import Guard, GuardedSession
+from tests.unit.authority import Authority, tls_server
+
+HOST = "https://hypervisor.example:8443"
+OURS: dict[str, Any] = {"project": "ours"}
+
+
+@pytest.fixture
+def wire() -> Iterator[requests_mock.Mocker]:
+    """Every request that would be sent."""
+    with requests_mock.Mocker() as mocker:
+        mocker.register_uri(requests_mock.ANY, requests_mock.ANY, json={})
+        yield mocker
+
+
+@pytest.fixture
+def guard() -> Guard:
+    guard = Guard("ours")
+    guard.creatable.add("throwaway")
+    guard.owned.add("throwaway")
+    return guard
+
+
+@pytest.fixture
+def session(guard: Guard) -> Iterator[GuardedSession]:
+    with requests.Session() as inner, GuardedSession(inner, guard, timeout=5) as session:
+        yield session
+
+
+READS = [
+    ("/1.0", {}),
+    ("/1.0", OURS),
+    ("/1.0/resources", {}),
+    ("/1.0/projects/ours", {}),
+    ("/1.0/projects/ours/state", {}),
+    ("/1.0/operations/3f", {}),
+    ("/1.0/instances", OURS),
+    ("/1.0/instances", {"recursion": "1", "all-projects": "true"}),
+    ("/1.0/instances/neighbour", OURS),
+    ("/1.0/instances/neighbour/state", OURS),
+    ("/1.0/images/aliases/base", OURS),
+    ("/1.0/profiles", OURS),
+]
+
+
+@pytest.mark.parametrize(("path", "params"), READS)
+@pytest.mark.parametrize("method", ["GET", "HEAD", "get"])
+def test_looking_is_allowed(wire: requests_mock.Mocker, session: GuardedSession, method: str, path: str, params: dict[str, Any]) -> None:
+    session.request(method, f"{HOST}{path}", params=params)
+    assert wire.call_count == 1
+
+
+CHANGES = [
+    ("POST", "/1.0/instances", {"name": "throwaway", "source": {}}),
+    ("PUT", "/1.0/instances/throwaway/state", {"action": "stop"}),
+    ("PATCH", "/1.0/instances/throwaway", {"config": {}}),
+    ("POST", "/1.0/instances/throwaway/files", None),
+    ("POST", "/1.0/instances/throwaway/exec", {"command": []}),
+    ("DELETE", "/1.0/instances/throwaway", None),
+    ("DELETE", "/1.0/operations/3f", None),
+]
+
+
+@pytest.mark.parametrize(("method", "path", "body"), CHANGES)
+def test_the_run_s_own_machine_may_be_changed(wire: requests_mock.Mocker, session: GuardedSession, method: str, path: str, body: Any) -> None:
+    session.request(method, f"{HOST}{path}", params=OURS, json=body)
+    assert wire.call_count == 1
+
+
+@pytest.mark.parametrize(("method", "path", "body"), CHANGES[:-1])
+def test_the_same_to_a_neighbour_is_refused(wire: requests_mock.Mocker, session: GuardedSession, method: str, path: str, body: Any) -> None:
+    other = {**body, "name": "neighbour"} if body and "name" in body else body
+    with pytest.raises(NotOurs, match="neighbour"):
+        session.request(method, HOST + path.replace("throwaway", "neighbour"), params=OURS, json=other)
+    assert wire.call_count == 0
+
+
+REFUSED = [
+    ("a read in another project", "GET", "/1.0/instances", {"project": "theirs"}, None),
+    ("another project in the address", "GET", "/1.0/instances?project=theirs", {}, None),
+    ("both projects, ours by parameter", "GET", "/1.0/instances?project=theirs", OURS, None),
+    ("both projects, ours in the address", "GET", "/1.0/instances?project=ours", {"project": "theirs"}, None),
+    ("both projects in the address", "GET", "/1.0/instances?project=ours&project=theirs", OURS, None),
+    ("no project", "GET", "/1.0/instances", {}, None),
+    ("another project's description", "GET", "/1.0/projects/theirs", {}, None),
+    ("another project's state", "GET", "/1.0/projects/theirs/state", {}, None),
+    ("the list of certificates", "GET", "/1.0/certificates", {}, None),
+    ("our machine's name in another project", "DELETE", "/1.0/instances/throwaway", {"project": "theirs"}, None),
+    ("a change of all projects", "DELETE", "/1.0/instances/throwaway", {**OURS, "all-projects": "true"}, None),
+    ("a change of all projects in the address", "PUT", "/1.0/instances?all-projects=true", {}, {"state": {"action": "stop"}}),
+    ("a change of all instances", "PUT", "/1.0/instances", OURS, {"state": {"action": "stop"}}),
+    ("a machine of another name", "POST", "/1.0/instances", OURS, {"name": "throwaway-2"}),
+    ("a machine without a name", "POST", "/1.0/instances", OURS, {"source": {}}),
+    ("a machine without a body", "POST", "/1.0/instances", OURS, None),
+    ("a machine whose name only begins like ours", "DELETE", "/1.0/instances/throwaway2", OURS, None),
+    ("a path that leads to a neighbour", "DELETE", "/1.0/instances/throwaway/../neighbour", OURS, None),
+    ("the same, escaped", "DELETE", "/1.0/instances/throwaway/%2e%2e/neighbour", OURS, None),
+    ("the same, with the slash escaped", "DELETE", "/1.0/instances/throwaway%2f..%2fneighbour", OURS, None),
+    ("a move to another project", "POST", "/1.0/instances/throwaway", OURS, {"migration": True, "project": "theirs"}),
+    ("the project itself", "PATCH", "/1.0/projects/ours", OURS, {"config": {}}),
+    ("another project's making", "POST", "/1.0/projects", OURS, {"name": "theirs"}),
+    ("the server's configuration", "PATCH", "/1.0", OURS, {"config": {}}),
+    ("a profile", "PUT", "/1.0/profiles/default", OURS, {}),
+    ("an image", "DELETE", "/1.0/images/3f", OURS, None),
+    ("a certificate", "POST", "/1.0/certificates", OURS, {}),
+    ("a verb nobody knows", "BREW", "/1.0/instances/neighbour", OURS, None),
+]
+
+
+@pytest.mark.parametrize(("method", "path", "params", "body"), [case[1:] for case in REFUSED], ids=[case[0] for case in REFUSED])
+def test_everything_else_is_refused_before_it_is_sent(
+    wire: requests_mock.Mocker, session: GuardedSession, method: str, path: str, params: dict[str, Any], body: Any
+) -> None:
+    with pytest.raises(NotOurs, match="refused to send"):
+        session.request(method, HOST + path, params=params, json=body)
+    assert wire.call_count == 0
+
+
+@pytest.mark.parametrize("verb", ["get", "post", "put", "patch", "delete", "head", "options"])
+def test_no_verb_of_the_session_goes_past_the_guard(wire: requests_mock.Mocker, session: GuardedSession, verb: str) -> None:
+    with pytest.raises(NotOurs):
+        getattr(session, verb)(f"{HOST}/1.0/instances/throwaway", params={"project": "theirs"})
+    assert wire.call_count == 0
+
+
+def test_a_machine_that_was_made_and_given_up_is_nobody_s_to_change(wire: requests_mock.Mocker, session: GuardedSession, guard: Guard) -> None:
+    guard.owned.discard("throwaway")
+    with pytest.raises(NotOurs, match="this run did not make instance throwaway"):
+        session.delete(f"{HOST}/1.0/instances/throwaway", params=OURS)
+    assert wire.call_count == 0
+
+
+@given(name=st.text(st.characters(exclude_categories=["Cs"]), min_size=1).filter(lambda name: name != "throwaway"), rest=st.sampled_from(["", "/state", "/files"]))
+def test_no_other_name_passes_however_it_is_spelt(name: str, rest: str) -> None:
+    guard = Guard("ours")
+    guard.owned.add("throwaway")
+    url = requests.Request("PUT", f"{HOST}/1.0/instances/{requests.utils.quote(name, safe='')}{rest}").prepare().url
+    assert url is not None
+    with pytest.raises(NotOurs):
+        guard.check("PUT", url, params=OURS, body=None)
+
+
+def test_every_request_is_bounded(wire: requests_mock.Mocker, session: GuardedSession) -> None:
+    session.get(f"{HOST}/1.0")
+    session.get(f"{HOST}/1.0", timeout=1)
+    session.get(f"{HOST}/1.0", timeout=None)
+    assert [request.timeout for request in wire.request_history] == [5, 1, 5]
+
+
+class Hello(BaseHTTPRequestHandler):
+    def do_GET(self) -> None:  # noqa: N802 - the standard library's name
+        self.send_response(200)
+        self.send_header("Content-Length", "2")
+        self.end_headers()
+        self.wfile.write(b"{}")
+
+    def log_message(self, *_: object) -> None:
+        return
+
+
+def test_the_environment_chooses_neither_trust_nor_way(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    ours, theirs = Authority(tmp_path / "ours"), Authority(tmp_path / "theirs")
+    with tls_server(Hello, ours.issue("127.0.0.1"), ("127.0.0.1", 0)) as server:
+        url = f"https://127.0.0.1:{server.server_address[1]}/1.0"
+        monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(theirs.bundle))
+        monkeypatch.setenv("CURL_CA_BUNDLE", str(theirs.bundle))
+        with requests.Session() as plain:
+            plain.verify = str(ours.bundle)
+            with pytest.raises(requests.exceptions.SSLError):
+                plain.get(url, timeout=5)
+        monkeypatch.setenv("HTTPS_PROXY", "http://127.0.0.1:9")
+        monkeypatch.setenv("ALL_PROXY", "http://127.0.0.1:9")
+        monkeypatch.delenv("NO_PROXY", raising=False)
+        monkeypatch.delenv("no_proxy", raising=False)
+        with requests.Session() as inner:
+            inner.verify = str(ours.bundle)
+            with GuardedSession(inner, Guard("ours"), timeout=5) as session:
+                assert session.get(url).status_code == 200
+            inner.verify = str(theirs.bundle)
+            with GuardedSession(inner, Guard("ours"), timeout=5) as session, pytest.raises(requests.exceptions.SSLError):
+                session.get(url)

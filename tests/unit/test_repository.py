@@ -1,0 +1,222 @@
+"""Repositories, fetched from a real git server over TLS; the private one only with its credential."""
+
+from __future__ import annotations
+
+import base64
+import os
+import subprocess
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler
+from pathlib import Path
+
+import pytest
+
+from cleanroom import repository
+from cleanroom.errors import BadInput, HarnessError, OutOfReach
+from cleanroom.site import Credential, Forge, SecretSource
+from tests.unit.authority import Authority, tls_server
+from tests.unit.loopback import free_port
+
+TOKEN = "t0ken-of-the-bot"
+FILES = {"flake.nix": b"{ }\n", "docs/install.md": b"# Install\n", "secret/dropped.txt": b"$Format:%H$\n", ".gitattributes": b"secret export-ignore\n"}
+
+
+def git(folder: Path, *arguments: str) -> str:
+    environment = {**os.environ, "GIT_CONFIG_GLOBAL": "/dev/null", "GIT_CONFIG_NOSYSTEM": "1"}
+    identity = ["-c", "user.name=T", "-c", "user.email=t@example.org", "-c", "init.defaultBranch=main"]
+    return subprocess.run(["git", "-C", folder, *identity, *arguments], check=True, capture_output=True, text=True, env=environment).stdout.strip()
+
+
+@pytest.fixture(scope="module")
+def work(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A repository with two commits, a branch and a tag."""
+    folder = tmp_path_factory.mktemp("work")
+    git(folder, "init", "--quiet")
+    for name, content in FILES.items():
+        path = folder / name
+        path.parent.mkdir(exist_ok=True)
+        path.write_bytes(content)
+    git(folder, "add", "--all")
+    git(folder, "commit", "--quiet", "--message", "one")
+    git(folder, "tag", "v1")
+    git(folder, "switch", "--quiet", "--create", "other")
+    (folder / "flake.nix").write_bytes(b"{ other = true; }\n")
+    git(folder, "commit", "--quiet", "--all", "--message", "two")
+    git(folder, "switch", "--quiet", "main")
+    return folder
+
+
+class Smart(BaseHTTPRequestHandler):
+    """git's own HTTP server behind a door: `/private.git` wants the bot's password. Looks for it in every argument list at each request."""
+
+    root: Path
+    leaks: list[str]
+
+    def do_GET(self) -> None:  # noqa: N802 - the standard library's name
+        self._serve(b"")
+
+    def do_POST(self) -> None:  # noqa: N802 - the standard library's name
+        self._serve(self.rfile.read(int(self.headers["Content-Length"])))
+
+    def _serve(self, body: bytes) -> None:
+        self.leaks += [path.parent.name for path in Path("/proc").glob("[0-9]*/cmdline") if TOKEN.encode() in _content(path)]
+        allowed = "Basic " + base64.b64encode(f"bot:{TOKEN}".encode()).decode()
+        if self.path.startswith("/private.git") and self.headers.get("Authorization") != allowed:
+            self._answer(401, [("WWW-Authenticate", 'Basic realm="forge"')], b"")
+            return
+        path, _, query = self.path.partition("?")
+        environment = {
+            **os.environ,
+            "GIT_PROJECT_ROOT": str(self.root),
+            "GIT_HTTP_EXPORT_ALL": "1",
+            "REQUEST_METHOD": self.command,
+            "PATH_INFO": path,
+            "QUERY_STRING": query,
+            "CONTENT_TYPE": self.headers.get("Content-Type", ""),
+            "CONTENT_LENGTH": str(len(body)),
+            "HTTP_CONTENT_ENCODING": self.headers.get("Content-Encoding", ""),
+            "GIT_PROTOCOL": self.headers.get("Git-Protocol", ""),
+        }
+        answer = subprocess.run(["git", "http-backend"], input=body, capture_output=True, env=environment, check=False).stdout
+        head, _, content = answer.partition(b"\r\n\r\n")
+        headers = dict(line.split(": ", 1) for line in head.decode().splitlines() if ": " in line)
+        self._answer(int(headers.pop("Status", "200").split()[0]), list(headers.items()), content)
+
+    def _answer(self, status: int, headers: list[tuple[str, str]], content: bytes) -> None:
+        self.send_response(status)
+        for key, value in [*headers, ("Content-Length", str(len(content)))]:
+            self.send_header(key, value)
+        self.end_headers()
+        self.wfile.write(content)
+
+    def log_message(self, *_: object) -> None:
+        return
+
+
+def _content(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError:
+        return b""
+
+
+class Served:
+    """Where the repositories are, and what reaching them takes."""
+
+    def __init__(self, root: str, forge: Forge, leaks: list[str]) -> None:
+        self.public, self.private, self.nothing = (f"{root}/{name}.git" for name in ("public", "private", "nothing"))
+        self.forge = forge
+        self.leaks = leaks
+
+
+@pytest.fixture(scope="module")
+def served(work: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    root = tmp_path_factory.mktemp("served")
+    for name in ("public", "private"):
+        git(root, "clone", "--quiet", "--bare", str(work), f"{name}.git")
+    authority = Authority(root / "ca")
+    handler = type("Handler", (Smart,), {"root": root, "leaks": []})
+    with tls_server(handler, authority.issue("127.0.0.1"), ("127.0.0.1", 0)) as server:
+        yield Served(f"https://127.0.0.1:{server.server_address[1]}", Forge(trust=authority.bundle), handler.leaks)
+
+
+@pytest.fixture
+def credential(monkeypatch: pytest.MonkeyPatch) -> Credential:
+    monkeypatch.setenv("SUITE_TEST_TOKEN", TOKEN)
+    return Credential(user="bot", token=SecretSource(env="SUITE_TEST_TOKEN"))
+
+
+def test_a_public_repository_is_fetched_whole(served: Served, work: Path, tmp_path: Path) -> None:
+    found = repository.fetch(served.public, "HEAD", tmp_path / "copy", forge=served.forge)
+    assert found.commit == git(work, "rev-parse", "main")
+    assert found.read("docs/install.md") == b"# Install\n"
+    assert sorted(entry.path for entry in found.entries()) == sorted(FILES)
+    assert git(tmp_path / "copy", "rev-parse", "refs/heads/other") == git(work, "rev-parse", "other")
+
+
+@pytest.mark.parametrize("revision", ["main", "v1", "refs/heads/main"])
+def test_a_revision_is_found_by_any_of_its_names(served: Served, work: Path, tmp_path: Path, revision: str) -> None:
+    assert repository.fetch(served.public, revision, tmp_path / "copy", forge=served.forge).commit == git(work, "rev-parse", "main")
+
+
+def test_a_revision_is_found_by_its_object_name(served: Served, work: Path, tmp_path: Path) -> None:
+    commit = git(work, "rev-parse", "other")
+    assert repository.fetch(served.public, commit, tmp_path / "copy", forge=served.forge).read("flake.nix") == b"{ other = true; }\n"
+
+
+def test_a_revision_that_is_not_there_is_bad_input(served: Served, tmp_path: Path) -> None:
+    with pytest.raises(BadInput, match="no revision v9"):
+        repository.fetch(served.public, "v9", tmp_path / "copy", forge=served.forge)
+
+
+def test_a_file_that_is_not_there_is_bad_input(served: Served, tmp_path: Path) -> None:
+    found = repository.fetch(served.public, "HEAD", tmp_path / "copy", forge=served.forge)
+    for path in ("docs/none.md", "docs", ""):
+        with pytest.raises(BadInput, match="there is no file"):
+            found.read(path)
+
+
+def test_every_file_of_the_tree_is_exported_as_it_is(served: Served, tmp_path: Path) -> None:
+    """Whatever the tree's own attributes say of archives."""
+    (tmp_path / "export").mkdir()
+    repository.fetch(served.public, "HEAD", tmp_path / "copy", forge=served.forge).export(tmp_path / "export")
+    exported = {str(path.relative_to(tmp_path / "export")): path.read_bytes() for path in (tmp_path / "export").rglob("*") if path.is_file()}
+    assert exported == FILES
+
+
+def test_a_private_repository_is_fetched_with_its_credential_and_refused_without(served: Served, tmp_path: Path, credential: Credential) -> None:
+    assert repository.refusal(served.public, forge=served.forge) is None
+    assert repository.refusal(served.private, forge=served.forge, credential=credential) is None
+    assert repository.refusal(served.private, forge=served.forge)
+    with pytest.raises(OutOfReach, match="cannot fetch"):
+        repository.fetch(served.private, "HEAD", tmp_path / "none", forge=served.forge)
+    assert repository.fetch(served.private, "HEAD", tmp_path / "copy", forge=served.forge, credential=credential).read("flake.nix")
+
+
+def test_a_wrong_credential_is_refused(served: Served, credential: Credential, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SUITE_TEST_TOKEN", "wrong")
+    assert repository.refusal(served.private, forge=served.forge, credential=credential)
+
+
+def test_the_credential_is_in_no_argument_list_and_in_no_file(served: Served, tmp_path: Path, credential: Credential) -> None:
+    served.leaks.clear()
+    repository.fetch(served.private, "HEAD", tmp_path / "copy", forge=served.forge, credential=credential)
+    assert served.leaks == []
+    files = [path for path in (tmp_path / "copy").rglob("*") if path.is_file()]
+    assert files
+    assert [path for path in files if TOKEN.encode() in path.read_bytes()] == []
+
+
+def test_the_operator_s_own_git_configuration_and_netrc_play_no_part(served: Served, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
+    (tmp_path / ".netrc").write_text(f"machine 127.0.0.1 login bot password {TOKEN}\n")
+    (tmp_path / ".netrc").chmod(0o600)
+    (tmp_path / ".gitconfig").write_text(f'[credential]\n\thelper = "!f() {{ echo username=bot; echo password={TOKEN}; }}; f"\n')
+    monkeypatch.setenv("GIT_ASKPASS", "/bin/echo")
+    monkeypatch.setenv("GIT_SSL_NO_VERIFY", "true")
+    assert repository.refusal(served.private, forge=served.forge)
+    with pytest.raises(OutOfReach):
+        repository.refusal(served.public, forge=Forge())
+
+
+@pytest.mark.parametrize("path", ["403.git", "401/not found.git", "x.git"])
+def test_a_forge_that_does_not_answer_refuses_nobody(path: str) -> None:
+    with pytest.raises(OutOfReach, match="cannot tell"):
+        repository.refusal(f"https://127.0.0.1:{free_port()}/{path}", forge=Forge())
+
+
+def test_a_repository_that_is_denied_to_exist_counts_as_refused(served: Served) -> None:
+    assert repository.refusal(served.nothing, forge=served.forge)
+
+
+def test_a_name_may_be_resolved_by_the_site() -> None:
+    with pytest.raises(OutOfReach, match=r"127\.0\.0\.1|refused|connect"):
+        repository.refusal("https://forge.invalid/x.git", forge=Forge(resolve={"forge.invalid": "127.0.0.1"}))
+
+
+def test_an_empty_tree_proves_nothing(tmp_path: Path) -> None:
+    git(tmp_path, "init", "--quiet")
+    git(tmp_path, "commit", "--quiet", "--allow-empty", "--message", "empty")
+    with pytest.raises(HarnessError, match="empty"):
+        repository.fetch(str(tmp_path), "HEAD", tmp_path / "copy", forge=Forge()).entries()
