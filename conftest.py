@@ -6,10 +6,12 @@ pytest_plugins = [
     "fixtures.recording",
     "fixtures.world",
     "fixtures.rooms",
+    "fixtures.searches",
     "fixtures.trials",
     "steps.machine",
     "steps.installation",
     "steps.services",
+    "steps.secrets",
     "steps.repositories",
     "steps.certificate",
 ]

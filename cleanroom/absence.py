@@ -14,7 +14,8 @@ from operator import add
 
 from cleanroom.errors import CheckFailed, HarnessError
 from cleanroom.leak_visit import rooted
-from cleanroom.leaks import Finding, NotChecked, Result
+from cleanroom.leaks import Finding, Result
+from cleanroom.ledger import Ledger
 
 
 def check_absent(names: frozenset[str], *results: Result) -> None:
@@ -23,7 +24,7 @@ def check_absent(names: frozenset[str], *results: Result) -> None:
 
 
 def check_only_where_allowed(names: frozenset[str], allowed: Mapping[str, str], *results: Result) -> None:
-    """What is named was found at the allowed places (shell patterns of paths, with the reason for each) and at no other; each allowance was needed."""
+    """What is named was found at the allowed places (shell patterns of paths, each with its reason) and at no other; each allowance was needed."""
     result = _judged(names, results)
     used = {pattern for finding in result.findings for pattern in allowed if _is_at(finding, pattern)}
     strange = tuple(finding for finding in result.findings if not any(_is_at(finding, pattern) for pattern in allowed))
@@ -41,11 +42,12 @@ def check_covered(*results: Result) -> None:
     replace(reduce(add, results), findings=(), untold=0).check()
 
 
-def check_accounted(names: frozenset[str], result: Result, told: Sequence[NotChecked]) -> None:
-    """Each secret was searched for, or the ledger says that it was not and why."""
-    missing = sorted(names - set(result.searched) - {each.secret for each in told})
-    if missing:
-        raise HarnessError(f"neither searched for nor listed as not checked: {', '.join(missing)}")
+def check_accounted(ledger: Ledger, names: frozenset[str], result: Result) -> None:
+    """Each secret was searched for, or the ledger says that it was not, and why."""
+    told = {event["secret"] for event in ledger.of("not-checked")}
+    missing = sorted(names - set(result.searched) - told)
+    if not names or missing:
+        raise HarnessError(f"neither searched for nor listed as not checked: {', '.join(missing) or 'there was no secret at all'}")
 
 
 def _judged(names: frozenset[str], results: Sequence[Result]) -> Result:
@@ -53,10 +55,15 @@ def _judged(names: frozenset[str], results: Sequence[Result]) -> Result:
     if not names or not results:
         raise HarnessError("there is nothing to search for" if results else "nothing was searched")
     whole = reduce(add, results)
-    if not names & (set(whole.searched) | _patterns(whole)):
-        reasons = "; ".join(f"{each.secret}: {each.reason}" for each in whole.not_checked if each.secret in names)
-        raise HarnessError(f"cannot tell: nothing of this could be searched for ({reasons})")
+    reasons = {each.secret: each.reason for each in whole.not_checked}
+    if names <= reasons.keys():
+        told = "; ".join(f"{name}: {reasons[name]}" for name in sorted(names))
+        raise HarnessError(f"cannot tell: nothing of this could be searched for ({told})")
     ours = tuple(finding for finding in whole.findings if finding.secret in names)
     if whole.untold and not ours:
         raise HarnessError(f"cannot tell: {whole.untold} findings of other secrets hide what else there is")
     return replace(whole, findings=ours, untold=0)
+
+
+def _is_at(finding: Finding, pattern: str) -> bool:
+    return fnmatchcase(rooted(finding.place), pattern)

@@ -59,7 +59,8 @@ class Pair:
         """The key is the leaf's."""
         if self.key_fingerprint != _public_fingerprint(self.leaf):
             seen = f"leaf has public key {_public_fingerprint(self.leaf)[:16]}..., the key is {self.key_fingerprint[:16]}..."
-            raise CheckFailed("certificate and private key belong together", seen=seen, where=self.name)
+            advice = "commit the two of one renewal together"
+            raise CheckFailed("certificate and private key belong together", seen=seen, where=self.name, advice=advice)
 
     def check_names(self, domain: str) -> None:
         """A SAN covers every label under `domain`."""
@@ -80,7 +81,10 @@ class Pair:
             )
 
     def check_trust(self, domain: str, trust: Path | None, *, now: datetime.datetime) -> None:
-        """The chain is in order - each certificate issued by the next - and leads to an authority of the trust store."""
+        """The chain is in order - each certificate issued by the next - and leads to an authority of the trust store.
+
+        A leaf that is not valid now is judged at the end of its time that is nearest to now: its dates are `check_time`'s.
+        """
         for one, issuer in zip(self.chain, self.chain[1:], strict=False):
             try:
                 one.verify_directly_issued_by(issuer)
@@ -90,12 +94,15 @@ class Pair:
             except Exception:  # noqa: BLE001 - InvalidSignature and whatever a key type raises mean the same here
                 raise CheckFailed("each certificate is signed by the next", seen=f"{_subject(one)} is not", where=self.name) from None
         store = verification.Store(authorities(trust))
-        verifier = verification.PolicyBuilder().store(store).time(now).build_server_verifier(x509.DNSName(f"cleanroom.{domain}"))
+        moment = min(max(now, self.leaf.not_valid_before_utc), self.leaf.not_valid_after_utc)
+        verifier = verification.PolicyBuilder().store(store).time(moment).build_server_verifier(x509.DNSName(f"cleanroom.{domain}"))
         try:
             verifier.verify(self.leaf, list(self.chain[1:]))
         except verification.VerificationError as problem:
             where = str(trust or "the system's trust store")
-            raise CheckFailed("the chain leads to a trusted authority", seen=str(problem), where=f"{self.name}, judged by {where}") from None
+            seen = f"{len(self.chain)} certificates, the last issued by {self.chain[-1].issuer.rfc4514_string()}: {problem}"
+            advice = "every intermediate belongs into the secret, behind the leaf"
+            raise CheckFailed("the chain leads to a trusted authority", seen=seen, where=f"{self.name}, judged by {where}", advice=advice) from None
 
 
 @dataclass(frozen=True)

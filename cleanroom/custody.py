@@ -17,6 +17,7 @@ from typing import Any
 import pylxd.client
 from ws4py.client.threadedclient import WebSocketClient
 
+from cleanroom import marks
 from cleanroom.errors import CheckFailed, HarnessError
 from cleanroom.hypervisor import Hypervisor
 from cleanroom.ledger import Event, Ledger
@@ -50,6 +51,7 @@ class Watch:
         self._ready = threading.Event()
         self._ending = False
         self._lost = False
+        self._hypervisor = hypervisor
         self._socket = self._open(hypervisor)
 
     def _open(self, hypervisor: Hypervisor) -> Any:  # noqa: ANN401 - ws4py is untyped
@@ -94,6 +96,10 @@ class Watch:
     def has_gap(self) -> bool:
         return self._lost
 
+    def fence(self) -> None:
+        """Cause an event of our own: events arrive in order, so once it is told every earlier one has been."""
+        self._hypervisor.set_config(self.instance, marks.heartbeat())
+
     def close(self) -> None:
         """Stop listening. Idempotent."""
         self._ending = True
@@ -121,6 +127,7 @@ def strange_events(ledger: Ledger, watch: Watch) -> list[str]:
         return Waiting(f"not yet told of {', '.join(missing)}") if missing else True
 
     if not watch.has_gap:
+        watch.fence()
         wait_until(arrived, what="the hypervisor to tell of our own acts", within=_ARRIVAL_SECONDS)
     if watch.has_gap:
         raise HarnessError("cannot tell who touched the machine: the hypervisor's events were not heard for a while", where=watch.instance)

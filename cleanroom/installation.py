@@ -10,6 +10,7 @@ import os
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, ExitStack, nullcontext
 from dataclasses import dataclass
+from pathlib import Path
 
 from cleanroom.errors import CheckFailed
 from cleanroom.guide import Command, Guide
@@ -86,6 +87,7 @@ class Follower:
     variables: Mapping[str, str]
     secrets: Mapping[str, Secret]
     key_path: str
+    scratch: Path
     record: Callable[..., object]
     transcript: Callable[[str], object]
     alive: Callable[[Command, float, str], None]
@@ -97,7 +99,7 @@ class Follower:
         outcomes: list[Outcome] = []
         brought_by: Command | None = None
         with ExitStack() as stack:
-            desk = stack.enter_context(Desk(self.machine.ssh, self.record))
+            desk = stack.enter_context(Desk(self.machine.ssh, self.record, scratch=self.scratch))
             shells: dict[str, GuideShell] = {}
             for command in guide.commands:
                 if command.place not in shells:

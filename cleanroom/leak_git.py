@@ -52,12 +52,12 @@ def is_git_dir(names: Iterable[str]) -> bool:
     return {"HEAD", "objects", "refs"} <= set(names)
 
 
-def git_dir_of(pointer: Path) -> Path | None:
-    """The repository that a `.git` file of a worktree or a submodule leads to (gitrepository-layout); None if it leads nowhere."""
+def git_dir_of(pointer: Path) -> Path:
+    """The repository that a `.git` file of a work tree or a submodule leads to (gitrepository-layout). Raises `HarnessError` if it leads nowhere."""
     text = pointer.read_text(errors="surrogateescape")
     folder = pointer.parent / text.removeprefix("gitdir: ").strip()
     if not text.startswith("gitdir: ") or not folder.is_dir():
-        return None
+        raise HarnessError("this file leads to no repository", where=str(pointer))
     common = folder / "commondir"
     return (folder / common.read_text(errors="surrogateescape").strip() if common.is_file() else folder).resolve()
 

@@ -7,6 +7,7 @@ Refuses: to follow a link, and to look inside git's own packs as files: their ob
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -17,11 +18,12 @@ from cleanroom.errors import HarnessError
 
 _FIND = ("(", "-type", "f", "-o", "-type", "l", ")", "-printf", "%s %p\\0")
 _PIPE = 2**20
+_STORED = re.compile(r"/objects/(?:pack/pack-[0-9a-f]+\.[a-z]+|[0-9a-f]{2}/[0-9a-f]{38,62})$")
 
 
 @dataclass(frozen=True)
 class Entry:
-    """A file, or a link, or with `names` a folder and what it holds. `stored_by_git` marks files below a repository's `objects`."""
+    """A file, or a link, or with `names` a folder and what it holds. `stored_by_git` marks packs and loose objects of a repository."""
 
     path: str
     is_link: bool = False
@@ -68,4 +70,4 @@ def walk(path: Path, *, closed: Callable[[str, str], None]) -> Iterator[Entry]:
             if entry.is_dir(follow_symlinks=False):
                 waiting.append((entry.path, by_git or (git_dir and entry.name == "objects")))
             elif entry.is_symlink() or entry.is_file():
-                yield Entry(entry.path, is_link=entry.is_symlink(), stored_by_git=by_git)
+                yield Entry(entry.path, is_link=entry.is_symlink(), stored_by_git=by_git and bool(_STORED.search(entry.path)))

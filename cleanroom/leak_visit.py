@@ -82,9 +82,17 @@ class Visit:
                     git_dirs.append(Path(entry.path))
             else:
                 self._file(entry)
-                if entry.path.endswith("/.git") and not entry.is_link and (led_to := leak_git.git_dir_of(Path(entry.path))):
-                    git_dirs.append(led_to)
+                if entry.path.endswith("/.git") and not entry.is_link:
+                    git_dirs += self._led_to(entry.path)
         return list(dict.fromkeys(git_dirs))
+
+    def _led_to(self, pointer: str) -> list[Path]:
+        """The repository of a linked work tree or a submodule, which may lie elsewhere."""
+        try:
+            return [leak_git.git_dir_of(Path(pointer))]
+        except (OSError, HarnessError):
+            self.gap(pointer, "the repository that it leads to is not there")
+            return []
 
     def _file(self, entry: leak_tree.Entry) -> None:
         try:

@@ -166,8 +166,10 @@ class Search:
         visit.archive(source, stream)
         self._coverage.append(visit.coverage())
 
-    def texts(self, source: str, texts: Iterable[tuple[str, bytes | Source]], listed: Mapping[str, int], *, listed_by: str, scanned_by: str) -> None:
-        """Texts by name (journal, service specs, environments, command lines), and the size in bytes that another means lists for each."""
+    def texts(
+        self, source: str, texts: Iterable[tuple[str, bytes | Source]], listed: Mapping[str, int | None], *, listed_by: str, scanned_by: str
+    ) -> None:
+        """Texts by name (journal, service specs, environments, command lines), and the size in bytes that another means lists for each, if any."""
         visit = self._visit(source, listed_by=listed_by, scanned_by=scanned_by)
         for name, size in listed.items():
             visit.roll.expect(name, size)

@@ -1,6 +1,6 @@
 """All files of a machine, as find(1) lists them, and as tar(1) sends them.
 
-Knows: which mounts hold no files (the kernel's views), which show the same files twice (a container's view of its layers), and how to leave out places.
+Knows: which mounts hold no files (the kernel's views), which show files twice (a container's view of its layers), and how to leave out places.
 Refuses: to leave out anything without a reason that the ledger gets to see.
 """
 
@@ -16,8 +16,8 @@ from cleanroom.machine import Machine
 from cleanroom.ssh import Stream
 
 _KERNEL = {
-    "autofs", "binfmt_misc", "bpf", "cgroup", "cgroup2", "configfs", "debugfs", "devpts", "efivarfs", "fusectl", "hugetlbfs", "mqueue", "nsfs", "proc",
-    "pstore", "rpc_pipefs", "securityfs", "selinuxfs", "sysfs", "tracefs",
+    "autofs", "binfmt_misc", "bpf", "cgroup", "cgroup2", "configfs", "debugfs", "devpts", "efivarfs", "fusectl", "hugetlbfs", "mqueue", "nsfs",
+    "proc", "pstore", "rpc_pipefs", "securityfs", "selinuxfs", "sysfs", "tracefs",
 }  # fmt: skip
 _SECONDS = 1800.0
 _FACTS = "%s %C@ %i %y %p\\0"

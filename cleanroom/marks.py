@@ -51,7 +51,7 @@ def this_host() -> str:
 
 def marks(run_id: str) -> dict[str, str]:
     """The configuration keys that an instance of this run carries from its first moment."""
-    return {SUITE: _VALUE, RUN: run_id, HOST: this_host(), PROCESS: f"{os.getpid()}:{_start_of(os.getpid())}", HEARTBEAT: _now(), KEPT: "false"}
+    return {SUITE: _VALUE, RUN: run_id, HOST: this_host(), PROCESS: this_process(), HEARTBEAT: _now(), KEPT: "false"}
 
 
 def heartbeat() -> dict[str, str]:
@@ -82,7 +82,7 @@ def leftover(instance: Instance) -> Leftover | None:
     if config.get(SUITE) != _VALUE or not run_id or not host or not {PROCESS, HEARTBEAT} <= config.keys():
         return None
     kept = config.get(KEPT) == "true"
-    alive = _lives(config[PROCESS]) if host == this_host() else not kept and _age(config[HEARTBEAT]) < SILENCE
+    alive = process_lives(config[PROCESS]) if host == this_host() else not kept and _age(config[HEARTBEAT]) < SILENCE
     return Leftover(instance, run_id, alive, kept)
 
 
@@ -151,7 +151,12 @@ class ProjectLock:
             return None
 
 
-def _lives(process: str) -> bool:
+def this_process() -> str:
+    """This process, so that nobody takes another one with its number for it."""
+    return f"{os.getpid()}:{_start_of(os.getpid())}"
+
+
+def process_lives(process: str) -> bool:
     """Whether the very process that wrote a mark still runs: a number alone may be somebody else's by now."""
     pid, _, start = process.partition(":")
     return pid.isdecimal() and _start_of(int(pid)) == start

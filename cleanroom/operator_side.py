@@ -23,16 +23,17 @@ _TOOLS = ("ssh", "scp", "sftp")
 
 
 class Desk:
-    """A temporary folder with wrappers in front of OpenSSH's programs. A context manager: it is gone afterwards."""
+    """A folder below `scratch` with wrappers in front of OpenSSH's programs. A context manager: it is gone afterwards."""
 
-    def __init__(self, ssh: Ssh, record: Callable[..., object]) -> None:
+    def __init__(self, ssh: Ssh, record: Callable[..., object], *, scratch: Path) -> None:
         self._ssh = ssh
+        self._scratch = scratch
         self._record = record
         self._seen = 0
 
     def __enter__(self) -> Self:
         tools = {tool: _real(tool) for tool in _TOOLS}
-        self.folder = Path(tempfile.mkdtemp(prefix="cleanroom-desk-"))
+        self.folder = Path(tempfile.mkdtemp(prefix="desk-", dir=self._scratch))
         self.place = ThisSide(path=self.folder / "bin", home=self.folder / "home")
         for name in ("bin", "home"):
             (self.folder / name).mkdir(mode=0o700)

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from cleanroom import __version__
+from cleanroom import __version__, scratch
 from cleanroom.errors import HarnessError
 from cleanroom.ledger import Ledger
 from cleanroom.marks import new_run_id
@@ -52,6 +52,9 @@ class Run:
         except OSError as problem:
             raise HarnessError(f"cannot make the report folder: {problem.strerror}", where=str(self.folder)) from None
         _point(reports / "latest", self.folder.name)
+        for dead in scratch.dead():
+            scratch.remove(dead)
+        self.scratch = scratch.make(self.id)
         self.redactor = Redactor()
         self.ledger = Ledger(self.folder, self.redactor)
         self.record = self.ledger.record
@@ -88,7 +91,8 @@ class Run:
                 self._remember(name, seconds)
 
     def close(self, **fields: object) -> None:
-        """The last event; nothing is recorded afterwards."""
+        """Remove the run's own files on this side and record the last event; nothing is recorded afterwards."""
+        scratch.remove(self.scratch)
         self.record("run-ended", run=self.id, **fields)
         self.ledger.close()
 

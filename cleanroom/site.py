@@ -28,7 +28,7 @@ Names = Annotated[tuple[str, ...], _Listed]
 
 #: Tokens of the DNS provider Gandi, by what stands near them: 40 hex digits alone are any git revision.
 GANDI = {
-    "Gandi personal access token": r"(?i)gandi[^\x00]{0,120}?\b[0-9a-f]{40}\b",
+    "Gandi personal access token": r"(?i)gandi[^\x00]{0,60}[^0-9a-z][0-9a-f]{40}\b",
     "Gandi API key": r"(?i)gandi[a-z0-9_.-]{0,40}[\"']?\s{0,3}[:=]\s{0,3}[\"']?[a-z0-9]{24}\b",
 }
 

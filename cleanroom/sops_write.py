@@ -55,27 +55,30 @@ def encrypt(documents: Sequence[Mapping[Any, Any]], *, recipients: Sequence[str]
 def from_python(data: Any, *, where: str) -> Any:  # noqa: ANN401 - any plain data in, a node of the same shape out
     """Plain Python data (mappings, sequences, scalars, aware datetimes, `Comment`) as a document; raises `Malformed` naming the place."""
     match data:
-        case Mapping() | Sequence() if not isinstance(data, str | bytes) and data and isinstance([*data][-1], Comment):
-            raise Malformed("a comment stands at the end, with nothing below it", where=where)
-        case Mapping():
-            return Branch(_pair(key, value, where=where) for key, value in data.items())
-        case Comment():
-            if not data.text.isprintable():
-                raise Malformed("a comment is one line of printable text", where=where)
-            return data
         case None | bool() | float() | str() | bytes():
             return data
-        case int():
-            if not INT_MIN <= data <= INT_MAX:
-                raise Malformed("an integer does not fit into 64 bits", where=where)
+        case int() if INT_MIN <= data <= INT_MAX:
+            return data
+        case Comment() if data.text.isprintable():
             return data
         case datetime.datetime() if data.tzinfo is not None:
             moment = Timestamp.parse(data.isoformat())
             if moment is not None:
                 return moment
+        case Mapping():
+            return Branch(_ended([_pair(key, value, where=where) for key, value in data.items()], where=where))
         case Sequence():
-            return [from_python(item, where=f"{where}/{number}") for number, item in enumerate(data)]
-    raise Malformed(f"a value is of type {type(data).__name__}, which sops cannot carry", where=where)
+            return _ended([from_python(item, where=f"{where}/{number}") for number, item in enumerate(data)], where=where)
+    seen = {int: "an integer of more than 64 bits", Comment: "a comment that is not one printable line"}.get(type(data), f"a {type(data).__name__}")
+    raise Malformed(f"sops cannot carry {seen}", where=where)
+
+
+def _ended(items: list[Any], *, where: str) -> list[Any]:
+    """The items of a collection, unless they end with a comment: it would have nothing to stand above."""
+    last = items[-1][0] if items and isinstance(items[-1], tuple) else items[-1] if items else None
+    if isinstance(last, Comment):
+        raise Malformed("a comment stands at the end of a collection, with nothing below it", where=where)
+    return items
 
 
 def _pair(key: object, value: object, *, where: str) -> tuple[str | Comment, Any]:

@@ -67,7 +67,8 @@ def check_only_secrets(secrets: Repository) -> None:
         try:
             _inspect(secrets, path)
         except BadInput as problem:
-            raise CheckFailed("only sops files, rules and inert text", seen=f"{path}: {problem.problem}", where=_at(secrets), advice=advice) from None
+            seen = f"{path} is none of these, nor a sops file: {problem.problem}"
+            raise CheckFailed("only sops files, rules and inert text", seen=seen, where=_at(secrets), advice=advice) from None
 
 
 def check_modes(secrets: Repository) -> None:
@@ -103,8 +104,9 @@ def opened(attempts: Sequence[Attempt]) -> dict[str, vault.Opened]:
     return {attempt.path: attempt.opened for attempt in attempts if attempt.opened is not None}
 
 
-def check_all_encrypted(attempts: Sequence[Attempt], where: str) -> None:
+def check_all_encrypted(attempts: Sequence[Attempt], secrets: Repository) -> None:
     """In every file something is encrypted, and nothing stands in clear: by the file's own rule or against it."""
+    where = _at(secrets)
     for attempt in attempts:
         sealed = attempt.sealed
         if isinstance(attempt.trouble, ValueInClear):
@@ -118,12 +120,12 @@ def check_all_encrypted(attempts: Sequence[Attempt], where: str) -> None:
             raise CheckFailed("a sops file holds at least one secret", seen=f"{attempt.path} holds none", where=where)
 
 
-def check_authentic(attempts: Sequence[Attempt], where: str) -> None:
+def check_authentic(attempts: Sequence[Attempt], secrets: Repository) -> None:
     """The bootstrap key opened every file, and the file's MAC verified."""
     for attempt in attempts:
         if attempt.trouble is not None:
             seen = f"{attempt.path}: {attempt.trouble.problem} ({attempt.trouble.reason})"
-            raise CheckFailed("the bootstrap key opens the file and its MAC verifies", seen=seen, where=where, advice=attempt.trouble.advice)
+            raise CheckFailed("the bootstrap key opens the file and its MAC verifies", seen=seen, where=_at(secrets), advice=attempt.trouble.advice)
 
 
 def check_recipients(secrets: Repository) -> None:
@@ -157,7 +159,9 @@ def check_declared_means(base: Repository, settings: Secrets) -> None:
     """Base consumes secrets as the site says it does, from the repository that the site names."""
     pinned, url = _pinned(base, settings)
     if not _same_place(url, settings.url):
-        raise CheckFailed(f"base takes its secrets from {settings.url}", seen=f"{url} at {pinned[:12]}", where=_lock_of(base, settings))
+        expected, seen = f"base takes its secrets from {settings.url}", f"{url} at {pinned[:12]}"
+        advice = "inputs in flake.nix, then nix flake lock; or secrets.url in the site file"
+        raise CheckFailed(expected, seen=seen, where=_lock_of(base, settings), advice=advice)
 
 
 def check_locked(base: Repository, secrets: Repository, settings: Secrets) -> None:

@@ -99,6 +99,7 @@ def _follow(state: State, machine: Machine, ledger: Ledger, report: Callable[[st
         variables={"BOOTSTRAP_KEY": str(state.keys / CANONICAL_KEY)},
         secrets={"FORGE_TOKEN": Secret((state.keys / TOKEN).read_bytes().strip(), name="forge token")},
         key_path=KEY_PATH,
+        scratch=state.scratch,
         record=ledger.record,
         transcript=lambda _: None,
         alive=lambda command, elapsed, line: report(f"  {command}: {elapsed:.0f} s, {line}"),

@@ -49,12 +49,12 @@ def files_are_opened(secrets: Repository, identities: list[vault.Identity], run:
 
 @then("every value in it was encrypted")
 def values_were_encrypted(attempts: Sequence[split.Attempt], secrets: Repository) -> None:
-    split.check_all_encrypted(attempts, secrets.url)
+    split.check_all_encrypted(attempts, secrets)
 
 
 @then("the key opens it and its MAC verifies")
 def macs_verify(attempts: Sequence[split.Attempt], secrets: Repository) -> None:
-    split.check_authentic(attempts, secrets.url)
+    split.check_authentic(attempts, secrets)
 
 
 @then("each sops file has exactly the recipients that the sops rules give its path")

@@ -11,6 +11,7 @@ import os
 from pathlib import Path
 from typing import Any
 
+from cleanroom import scratch
 from cleanroom.errors import BadInput
 from cleanroom.hypervisor import Hypervisor
 from cleanroom.site import Site
@@ -29,11 +30,17 @@ def run(options: argparse.Namespace) -> int:
     site = Site.load(_site_file(options.site))
     hypervisor = Hypervisor.connect(site.incus, record=lambda *_arguments, **_fields: None)
     result = sweep(hypervisor, remove=options.yes, say=print)
-    if not result.found:
+    folders = list(scratch.dead())
+    for folder in folders:
+        print(f"{folder}, of a dead run" + (": removed" if options.yes else ""))
+        if options.yes:
+            scratch.remove(folder)
+    left = bool(result.left) or any(folder.exists() for folder in folders)
+    if not result.found and not folders:
         print("nothing of ours is left")
-    elif result.left and not options.yes:
+    elif left and not options.yes:
         print("cleanroom sweep --yes removes what is not alive")
-    return 1 if result.left else 0
+    return 1 if left else 0
 
 
 def _site_file(given: str | None) -> Path:

@@ -43,13 +43,19 @@ class Authority:
         key = ec.generate_private_key(ec.SECP256R1())
         alternatives = x509.SubjectAlternativeName([_general_name(name) for name in names])
         certificate = self._sign(x509.Name([]), key, x509.BasicConstraints(ca=False, path_length=None), alternatives)
-        stem = names[0].replace("*", "any").replace("/", "-")
+        return self._write(names[0].replace("*", "any"), certificate, key)
+
+    def _write(self, stem: str, certificate: x509.Certificate, key: ec.EllipticCurvePrivateKey) -> Issued:
         issued = Issued(self.folder / f"{stem}.pem", self.folder / f"{stem}.key")
         issued.certificate.write_bytes(certificate.public_bytes(serialization.Encoding.PEM))
-        issued.key.write_bytes(
-            key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()),
-        )
+        pem, pkcs8, plain = serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+        issued.key.write_bytes(key.private_bytes(pem, pkcs8, plain))
         return issued
+
+    def vouch_for_itself(self, *names: str) -> Issued:
+        """A self-signed server certificate, as Incus makes for itself."""
+        alternatives = x509.SubjectAlternativeName([_general_name(name) for name in names])
+        return self._write("self", self._sign(self._name, self._key, x509.BasicConstraints(ca=False, path_length=None), alternatives), self._key)
 
     def _sign(
         self, subject: x509.Name, key: ec.EllipticCurvePrivateKey, role: x509.BasicConstraints, names: x509.SubjectAlternativeName | None
@@ -104,7 +110,7 @@ def tls_server(
 class _Quiet(ThreadingHTTPServer):
     """Says nothing when a visitor turns away in the middle of a handshake: that is what some tests want to see."""
 
-    daemon_threads = False
+    block_on_close = False
 
     def handle_error(self, *_: object) -> None:
         return

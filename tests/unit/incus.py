@@ -237,6 +237,7 @@ class _Handler(BaseHTTPRequestHandler):
 
 class _UnixServer(socketserver.ThreadingMixIn, socketserver.UnixStreamServer):
     daemon_threads = True
+    block_on_close = False
 
     def get_request(self) -> tuple[socket.socket, Any]:
         connection, _ = super().get_request()

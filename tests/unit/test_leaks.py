@@ -276,6 +276,12 @@ def test_a_linked_work_tree_leads_to_its_repository(search: Search, repository: 
     assert [": blob " in finding.place for finding in search.result.findings] == [True]
 
 
+def test_a_work_tree_whose_repository_is_gone(search: Search, tmp_path: Path) -> None:
+    (tmp_path / ".git").write_text("gitdir: /nowhere\n")
+    search.tree(tmp_path)
+    is_refused(search.result, "the repository that it leads to is not there")
+
+
 def _shallow(repository: Path, target: Path) -> None:
     git(target.parent, "clone", "-q", "--bare", "--depth=1", f"file://{repository}", str(target))
 
@@ -390,6 +396,7 @@ def test_a_store_as_a_tar_stream(search: Search) -> None:
 
 @pytest.mark.parametrize("where", ["file", "packed file", "link", "name"])
 def test_a_value_in_a_tar_stream(search: Search, where: str) -> None:
+    members: dict[str, bytes | str]
     match where:
         case "file":
             members, inventory = {"a": b"x" + VALUE}, [("/a", 21)]
@@ -400,7 +407,7 @@ def test_a_value_in_a_tar_stream(search: Search, where: str) -> None:
             members, inventory = {"a": "/run/" + VALUE.decode()}, [("/a", 25)]
         case _:
             members, inventory = {VALUE.decode(): b"x"}, [(f"/{VALUE.decode()}", 1)]
-    search.archive("store", tarred(dict(members)), inventory)
+    search.archive("store", tarred(members), inventory)
     assert {finding.secret for finding in search.result.findings} == {"token"}
     assert not search.result.problems
 

@@ -103,7 +103,7 @@ def test_no_program_is_told_a_value(repository: Path, key: Path, tmp_path: Path)
     for name in ("git", "find"):
         (shims / name).write_text(f'#!/bin/bash\n{{ printf "%s\\n" "$@"; env; cat; }} >> {tmp_path}/told\nPATH="${{PATH#*:}}" exec {name} "$@"\n')
         (shims / name).chmod(0o755)
-    command = [sys.executable, "-m", "cleanroom.cli", "leaks", "--vault", repository / "secrets.yaml", "--key", key, repository]
+    command = [sys.executable, "-m", "cleanroom.cli", "leaks", "--vault", str(repository / "secrets.yaml"), "--key", str(key), str(repository)]
     done = subprocess.run(command, env={**os.environ, "PATH": f"{shims}:{os.environ['PATH']}"}, cwd=ROOT, capture_output=True, check=True)
     told = (tmp_path / "told").read_bytes() + done.stdout + done.stderr
     assert b"--batch-all-objects" in told

@@ -63,7 +63,7 @@ def test_every_encoding_in_every_corner_of_git(tmp_path: Path, values: dict[str,
     leak_corpus.git(tmp_path, "init", "-q", "site")
     (repository / "files").mkdir()
     outside.mkdir()
-    corners = {"packed": repository / "files", "loose": outside, "unreachable": outside}
+    corners = {"in a tree": repository / "files", "under a ref": outside, "unreachable": outside}
     paths, planted = [], {}
     for number, (name, encoding, data) in enumerate(leak_corpus.encoded(values)):
         corner = list(corners)[number % len(corners)]
@@ -73,7 +73,7 @@ def test_every_encoding_in_every_corner_of_git(tmp_path: Path, values: dict[str,
     listed = "\n".join(map(str, paths)).encode()
     oids = leak_corpus.git(repository, "hash-object", "-w", "--stdin-paths", stdin=listed).decode().split()
     planted = dict(zip(oids, planted.values(), strict=True))
-    references = [f"create refs/notes/{oid} {oid}\n" for path, oid in zip(paths, oids, strict=True) if path.name.endswith("loose")]
+    references = [f"create refs/notes/{oid} {oid}\n" for path, oid in zip(paths, oids, strict=True) if path.name.endswith("under a ref")]
     leak_corpus.git(repository, "update-ref", "--stdin", stdin="".join(references).encode())
     leak_corpus.git(repository, "add", "files")
     leak_corpus.git(repository, "commit", "-q", "-m", "a token in a message: " + values["token"].decode())

@@ -24,8 +24,8 @@ def ssh(sshd: Sshd, notes: Notes) -> Ssh:
 
 
 @pytest.fixture
-def desk(ssh: Ssh, notes: Notes) -> Iterator[Desk]:
-    with Desk(ssh, notes.record) as desk:
+def desk(ssh: Ssh, notes: Notes, tmp_path: Path) -> Iterator[Desk]:
+    with Desk(ssh, notes.record, scratch=tmp_path) as desk:
         yield desk
 
 
@@ -67,9 +67,9 @@ def test_every_other_host_is_refused_without_a_connection(sshd: Sshd, desk: Desk
     assert notes == []
 
 
-def test_another_host_key_is_refused(sshd: Sshd, notes: Notes) -> None:
+def test_another_host_key_is_refused(sshd: Sshd, notes: Notes, tmp_path: Path) -> None:
     told = len(sshd.log.read_text())
-    with Desk(sshd.client(notes.record, host_key=KeyPair.generate("another").public), notes.record) as desk:
+    with Desk(sshd.client(notes.record, host_key=KeyPair.generate("another").public), notes.record, scratch=tmp_path) as desk:
         result = at(desk, "ssh", "-p", str(sshd.port), f"{sshd.user}@{ADDRESS}", "true")
     assert result.status == 255
     assert "Host key verification failed" in result.stderr.decode()
@@ -80,8 +80,8 @@ def test_the_operator_s_own_home_is_neither_read_nor_written(desk: Desk) -> None
     assert at(desk, "bash", "-c", "cd ~ && pwd && ls -A").text == str(desk.folder / "home")
 
 
-def test_nothing_of_the_desk_is_left(ssh: Ssh, notes: Notes) -> None:
-    with Desk(ssh, notes.record) as desk:
+def test_nothing_of_the_desk_is_left(ssh: Ssh, notes: Notes, tmp_path: Path) -> None:
+    with Desk(ssh, notes.record, scratch=tmp_path) as desk:
         assert desk.folder.stat().st_mode & 0o777 == 0o700
         assert (desk.folder / "key").stat().st_mode & 0o777 == 0o600
     assert not desk.folder.exists()
@@ -90,7 +90,7 @@ def test_nothing_of_the_desk_is_left(ssh: Ssh, notes: Notes) -> None:
 def test_a_tool_that_is_missing_is_named_and_leaves_nothing(ssh: Ssh, notes: Notes, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
-    with pytest.raises(BadInput, match="`ssh` is not installed"), Desk(ssh, notes.record):
+    with pytest.raises(BadInput, match="`ssh` is not installed"), Desk(ssh, notes.record, scratch=tmp_path):
         pass
     assert list(tmp_path.iterdir()) == []
 
