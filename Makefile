@@ -38,6 +38,7 @@ sabotage: machine
 	$(PY) -m tests.sabotage $(ONLY)
 
 bench: machine
+	command -v rg >/dev/null || apt-get install -y -qq --no-install-recommends ripgrep
 	$(PY) -m bench
 
 lab-down: $(STAMP)

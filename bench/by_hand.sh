@@ -34,7 +34,7 @@ check() {
     host=${pair%%/*}
     until_ok curl -fsS --max-time 5 --cacert "$TRUST" --resolve "$host:443:$address" "https://$pair"
   done
-  there bash -lc 'docker service ls --format "{{.Replicas}}"' | awk '{ split($1, n, "/"); if (n[1] != n[2]) exit 1 }'
+  there "bash -lc 'docker service ls --format \"{{.Replicas}}\"'" | awk '{ split($1, n, "/"); if (n[1] != n[2]) exit 1 }'
 }
 check
 before=$(there readlink -f /run/current-system)

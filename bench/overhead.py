@@ -28,7 +28,12 @@ def main() -> None:
     for number in range(ROUNDS):
         with tempfile.TemporaryDirectory() as folder:
             by_hand.append(timed(["bash", str(ROOT / "bench" / "by_hand.sh")], hand_environment(site, Path(folder))))
-            by_suite.append(timed([sys.executable, "-m", "pytest", "-q", "features/c4_cleanroom.feature", "--reports", folder], dict(os.environ)))
+            by_suite.append(
+                timed(
+                    [sys.executable, "-m", "pytest", "-q", "features/c4_cleanroom.feature", "--site", str(site.path), "--reports", folder],
+                    dict(os.environ),
+                )
+            )
         print(f"  round {number + 1}: by hand {by_hand[-1]:.1f} s, suite {by_suite[-1]:.1f} s", file=sys.stderr)
     memory = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss * 1024
     ratio = sorted(by_suite)[ROUNDS // 2] / sorted(by_hand)[ROUNDS // 2]

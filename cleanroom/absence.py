@@ -66,4 +66,5 @@ def _judged(names: frozenset[str], results: Sequence[Result]) -> Result:
 
 
 def _is_at(finding: Finding, pattern: str) -> bool:
-    return fnmatchcase(rooted(finding.place), pattern)
+    _source, _, path = finding.place.partition(": ")
+    return fnmatchcase(rooted(path), pattern)

@@ -41,4 +41,6 @@ def check_no_drift(host: Machine, built: Machine, base: Repository, attribute: s
     closure.check_equal(closure.of(built, expected), closure.of(host, running), where=host.where)
     verified = host.probe("nix", "store", "verify", "--recursive", "--no-trust", running, ok=(0, 1), within=_VERIFY_SECONDS)
     if not verified.ok:
-        raise CheckFailed("every store path is what the database says", seen=verified.complaint, where=host.where, advice="nix store repair")
+        told = [line for line in verified.stderr.decode(errors="replace").splitlines() if not line.startswith("checking ")]
+        seen, advice = told[0] if told else verified.complaint, "nix store repair; and who changed it?"
+        raise CheckFailed("every store path holds what the database says", seen=seen, where=host.where, advice=advice)

@@ -158,7 +158,8 @@ def handshake(address: str, host: str, *, trust: Path | None, port: int = 443) -
             version = link.version()
     except ssl.SSLCertVerificationError as problem:
         seen = f"{problem.verify_message}; the certificate is {_shown(address, host, port) or 'not shown again'}"
-        raise CheckFailed("a verified TLS handshake", seen=seen, where=where) from None
+        advice = "which certificate has the proxy loaded? Its log tells: docker service logs"
+        raise CheckFailed("a verified TLS handshake", seen=seen, where=where, advice=advice) from None
     except OSError as problem:
         raise CheckFailed("a verified TLS handshake", seen=str(problem), where=where) from None
     if der is None or version is None:
@@ -169,7 +170,6 @@ def handshake(address: str, host: str, *, trust: Path | None, port: int = 443) -
 def check_all_names(address: str, site: Site, expected: Pair, *, trust: Path | None) -> list[Handshake]:
     """`check_served` for every public name of the site; the proxy may take as long as the site gives it to come to that."""
     hosts = (*(endpoint.host for endpoint in site.endpoint), site.webhook.host)
-    within = max((service.within for service in site.service if service.name == site.certificate.proxy), default=0.0)
     failures: list[CheckFailed] = []
 
     def served() -> list[Handshake] | Waiting:
@@ -180,7 +180,7 @@ def check_all_names(address: str, site: Site, expected: Pair, *, trust: Path | N
             return Waiting(problem.seen)
 
     try:
-        return wait_until(served, what="every public name to serve git's leaf", within=within, where=address)
+        return wait_until(served, what="every public name to serve git's leaf", within=site.proxy_within, where=address)
     except OutOfTime:
         raise failures[-1] from None
 
@@ -189,10 +189,13 @@ def check_served(address: str, hosts: Sequence[str], expected: Pair, *, trust: P
     """Every name, and a random label under the wildcard, serves exactly git's leaf, by DER and by public key."""
     shown: list[Handshake] = []
     for host in (*dict.fromkeys(hosts), f"{random_label()}.{domain}"):
-        seen = handshake(address, host, trust=trust)
+        wanted = f"a verified TLS handshake with the leaf of {expected.name}, {_told(expected.leaf)}"
+        try:
+            seen = handshake(address, host, trust=trust)
+        except CheckFailed as problem:
+            raise CheckFailed(wanted, seen=problem.seen, where=problem.where, advice=problem.advice) from None
         if seen.fingerprint != expected.fingerprint or _public_fingerprint(seen.leaf) != expected.key_fingerprint:
-            what = f"leaf {seen.fingerprint[:16]}... ({_subject(seen.leaf)})"
-            raise CheckFailed(f"leaf {expected.fingerprint[:16]}... of {expected.name} is served", seen=what, where=f"{host} at {address}")
+            raise CheckFailed(wanted, seen=_told(seen.leaf), where=f"{host} at {address}", advice="has the proxy taken in the last change?")
         shown.append(seen)
     return shown
 
@@ -233,7 +236,7 @@ def _shown(address: str, host: str, port: int) -> str:
         context.wrap_socket(raw, server_hostname=host) as link,
     ):
         der = link.getpeercert(binary_form=True)
-        return _subject(x509.load_der_x509_certificate(der)) if der else ""
+        return _told(x509.load_der_x509_certificate(der)) if der else ""
     return ""
 
 
@@ -249,6 +252,10 @@ def der_fingerprint(certificate: x509.Certificate) -> str:
 
 def _public_fingerprint(certificate: x509.Certificate) -> str:
     return hashlib.sha256(certificate.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)).hexdigest()
+
+
+def _told(certificate: x509.Certificate) -> str:
+    return f"{_subject(certificate)}, SHA-256 {der_fingerprint(certificate)[:16]}..."
 
 
 def _subject(certificate: x509.Certificate) -> str:

@@ -16,9 +16,10 @@ from typing import Any
 
 import pylxd.client
 from ws4py.client.threadedclient import WebSocketClient
+from ws4py.exc import HandshakeError
 
 from cleanroom import marks
-from cleanroom.errors import CheckFailed, HarnessError
+from cleanroom.errors import CheckFailed, HarnessError, OutOfReach
 from cleanroom.hypervisor import Hypervisor
 from cleanroom.ledger import Event, Ledger
 from cleanroom.machine import Machine
@@ -45,13 +46,14 @@ class Login:
 class Watch:
     """Listens to the hypervisor's life-cycle events about one instance, from before it exists, and writes each to the ledger."""
 
-    def __init__(self, hypervisor: Hypervisor, instance: str, record: Callable[..., object]) -> None:
+    def __init__(self, hypervisor: Hypervisor, instance: str, record: Callable[..., Event]) -> None:
         self.instance = instance
         self._record = record
         self._ready = threading.Event()
         self._ending = False
         self._lost = False
         self._hypervisor = hypervisor
+        self.since = int(record("watch-began", instance=instance)["n"])
         self._socket = self._open(hypervisor)
 
     def _open(self, hypervisor: Hypervisor) -> Any:  # noqa: ANN401 - ws4py is untyped
@@ -74,7 +76,11 @@ class Watch:
         link = client.events(websocket_client=Socket, event_types={pylxd.client.EventType.Lifecycle})
         link.resource += f"&project={hypervisor.settings.project}"
         link.daemon = True
-        link.connect()
+        try:
+            link.connect()
+        except (OSError, HandshakeError) as problem:
+            link.close_connection()
+            raise OutOfReach(f"the hypervisor's events cannot be listened to: {problem}", where=hypervisor.settings.endpoint) from None
         if not self._ready.wait(_ARRIVAL_SECONDS):
             raise HarnessError("the hypervisor does not tell of its events", where=hypervisor.settings.endpoint)
         return link
@@ -116,10 +122,10 @@ def strange_events(ledger: Ledger, watch: Watch) -> list[str]:
     def balance() -> Counter[str]:
         left: Counter[str] = Counter()
         for event in ledger.of("hypervisor"):
-            if event["instance"] == watch.instance:
+            if event["instance"] == watch.instance and event["n"] > watch.since:
                 left.update(event.get("expects", ()))
                 left.subtract(event.get("withdraws", ()))
-        left.subtract(_told(event) for event in ledger.of("lifecycle") if event["instance"] == watch.instance)
+        left.subtract(_told(event) for event in ledger.of("lifecycle") if event["instance"] == watch.instance and event["n"] > watch.since)
         return left
 
     def arrived() -> bool | Waiting:

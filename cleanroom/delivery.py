@@ -7,7 +7,7 @@ Refuses: to call a delivery complete that was not watched; what it does not look
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -29,11 +29,15 @@ _OWN = {
 
 
 class Deliveries:
-    """Watches the commands of one guide on one machine. `around` is the follower's observer; `paths` are looked at wherever they lie."""
+    """Watches the commands of one guide on one machine. `around` is the follower's observer.
 
-    def __init__(self, machine: Machine, paths: tuple[str, ...], record: Callable[..., object]) -> None:
+    `paths` are looked at wherever they lie; of `folders` the state before the first command is told in the ledger too, as a digest.
+    """
+
+    def __init__(self, machine: Machine, paths: Sequence[str], folders: Iterable[str], record: Callable[..., object]) -> None:
         self._machine = machine
         self._paths = paths
+        self._folders = tuple(folders)
         self._record = record
         #: All files before the first command: nothing had been delivered then. None until there was one.
         self.before: Mapping[str, File] | None = None
@@ -42,7 +46,10 @@ class Deliveries:
     def around(self, command: Command) -> Iterator[None]:
         """While `command` runs: what it brings is in the ledger afterwards, an event a file."""
         before = self._look(command) if command.place == "operator" or self.before is None else {}
-        self.before = self.before if self.before is not None else before
+        if self.before is None:
+            self.before = before
+            folders = {folder: machine_files.digest(machine_files.below(before, folder)) for folder in self._folders}
+            self._record("files-before", machine=self._machine.name, files=len(before), folders=folders)
         yield
         if command.place == "operator":
             after = self._look(command)

@@ -53,12 +53,13 @@ mkdir -m 0700 "$1"
 mkfifo -m 0600 "$1/in"
 while IFS='=' read -r name value; do export "$name=$(printf %s "$value" | base64 -d)"; done
 setsid bash ${4:+-l} -c "$3" guide-shell "$1" "$2" < /dev/null > /dev/null 2>&1 &
+tries=600
+until [ -e "$1/pid" ]; do tries=$((tries - 1)); [ $tries -gt 0 ] || { echo "the shell did not start" >&2; exit 1; }; sleep 0.05; done
 """
 
 # Hands command $2, on standard input, to the shell, if that still lives. May be done twice: a command whose number was run is not run again.
 _TELL = r"""
 cd "$1" 2>/dev/null || exit 3
-for _ in 1 2 3 4 5 6 7 8 9 10; do [ -e pid ] && break; sleep 0.1; done
 [ -e "$2.status" ] && exit 0
 kill -0 "$(cat pid 2>/dev/null)" 2>/dev/null || exit 3
 cat > "$2.new" && mv "$2.new" "$2.command" && echo 1<> in
@@ -122,7 +123,7 @@ class GuideShell:
     def __enter__(self) -> Self:
         lines = [f"{name}={base64.b64encode(_bytes(value)).decode()}\n" for name, value in self._variables.items()]
         argv = ["bash", "-c", _LAUNCH, "guide", self.folder, self._watch, _LOOP, *self._login]
-        result = self.place.execute(argv, stdin="".join(lines).encode(), within=30.0)
+        result = self.place.execute(argv, stdin="".join(lines).encode(), within=45.0)
         if not result.ok:
             raise HarnessError(f"cannot start a shell for the guide: {result.complaint}", where=self.place.where)
         return self

@@ -44,9 +44,16 @@ def split(stream: io.BufferedReader, *, where: str) -> Iterator[bytes]:
             continue
         entry += line
         if b"=" not in line:
-            head = stream.read(_LENGTH.size)
-            if len(head) < _LENGTH.size:
-                raise HarnessError("the journal's stream ends within a field", where=where)
-            entry += stream.read(_LENGTH.unpack(head)[0] + 1)
+            entry += _told_length(stream, where)
     if entry:
         yield bytes(entry)
+
+
+def _told_length(stream: io.BufferedReader, where: str) -> bytes:
+    """A value that tells its length first, with both and the line end behind it."""
+    head = stream.read(_LENGTH.size)
+    size = _LENGTH.unpack(head)[0] + 1 if len(head) == _LENGTH.size else 0
+    value = stream.read(size)
+    if not size or len(value) < size:
+        raise HarnessError("the journal's stream ends within a field", where=where)
+    return head + value

@@ -45,6 +45,7 @@ class Attempt:
         """Try it and undo it. Raises `HarnessError` if the machine cannot be brought into the state that is to be tried, or back."""
         with trial:
             aside = f"{key_path}.aside"
+            failed = frozenset(trial.machine.failed_units())
             _do(trial, "mv", "--no-clobber", "--", key_path, aside)
             try:
                 _bring(trial, key_path, aside, tried_with)
@@ -53,7 +54,7 @@ class Attempt:
                 left = _left(trial, pairs)
             finally:
                 _do(trial, "mv", "--force", "--", aside, key_path)
-                restored = _activate(trial)
+                restored = _restore(trial, failed)
         if not restored.ok:
             raise HarnessError(f"with its key back the machine cannot be activated again: {restored.complaint}", where=trial.machine.where)
         return Attempt(tried_with, key_path, result, left, tuple(pairs), trial)
@@ -127,6 +128,16 @@ def _activate(trial: Trial) -> Result:
     """The running system's own activation, without a new generation."""
     program = f"{trial.machine.current_system()}/bin/switch-to-configuration"
     return trial.execute(program, "test", within=_ACTIVATION_SECONDS)
+
+
+def _restore(trial: Trial, failed: frozenset[str]) -> Result:
+    """Activate with the key back. Units that failed for want of secrets, or of being started too often, get a second chance; `failed` did before."""
+    result = _activate(trial)
+    new = sorted(set(trial.machine.failed_units()) - failed)
+    if result.ok and not new:
+        return result
+    trial.execute("systemctl", "reset-failed", "--", *new)
+    return _activate(trial)
 
 
 def _left(trial: Trial, pairs: Sequence[Pair]) -> tuple[str, ...]:

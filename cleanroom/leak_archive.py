@@ -21,6 +21,8 @@ _BLOCK = 512
 _PIECE = 2**16
 _LONGEST_HEADER = 2**20
 _EXTENSIONS = {tarfile.XHDTYPE, tarfile.XGLTYPE, tarfile.SOLARIS_XHDTYPE, tarfile.GNUTYPE_LONGNAME, tarfile.GNUTYPE_LONGLINK}
+#: Where the header of a sparse file says how large the file is, holes included (GNU tar manual, "Basic Tar Format": realsize).
+_REAL_SIZE = slice(483, 495)
 _PAX_RECORD = re.compile(rb"([0-9]+) ([^=]+)=")
 
 
@@ -39,13 +41,17 @@ class Source(Protocol):
 
 @dataclass(frozen=True)
 class Member:
-    """One member: `kind` is file, symlink, hard link or other; `link` where a link leads to; `size` in bytes, None if not known beforehand."""
+    """One member: `kind` is file, symlink, hard link or other; `link` where a link leads to; `size` in bytes, None if not known beforehand.
+
+    `holes` are bytes of the file that the archive leaves out because they are zeros (GNU tar's sparse files).
+    """
 
     name: str
     kind: str
     link: str
     size: int | None
     data: Source
+    holes: int = 0
 
 
 class Run:
@@ -89,14 +95,20 @@ def tar_members(tape: Tape, *, place: str) -> Iterator[Member]:
                 continue
         except (tarfile.HeaderError, ValueError) as problem:
             raise Unopened(place, f"a damaged tar archive: {problem}") from None
-        if info.type == tarfile.GNUTYPE_SPARSE and header[482]:
-            while _exactly(tape, _BLOCK, place)[504]:
-                pass
+        holes = 0
+        if info.type == tarfile.GNUTYPE_SPARSE:
+            holes = tarfile.nti(header[_REAL_SIZE]) - info.size  # type: ignore[attr-defined]  # the module's own reader of numbers
+            more = header[482]
+            while more:
+                more = _exactly(tape, _BLOCK, place)[504]
         size = int(extras.get("size", info.size)) if info.isreg() or info.type not in tarfile.SUPPORTED_TYPES else 0
         if size < 0:
             raise Unopened(place, "a damaged tar archive: a member of negative size")
+        if whole := extras.get("GNU.sparse.realsize", extras.get("GNU.sparse.size")):
+            holes = int(whole) - size
         data = Run(tape, size, place=place, search=False)
-        yield Member(extras.get("path", info.name), _kind(info), extras.get("linkpath", info.linkname), size, data)
+        name = extras.get("GNU.sparse.name", extras.get("path", info.name))
+        yield Member(name, _kind(info), extras.get("linkpath", info.linkname), size, data, holes)
         data.skip()
         _exactly(tape, -size % _BLOCK, place)
         extras = {}
@@ -124,7 +136,7 @@ def _extension(info: tarfile.TarInfo, payload: bytes) -> dict[str, str]:
             raise ValueError("a pax record that does not say its length")
         records[match[2].decode(errors="replace")] = payload[match.end() : int(match[1]) - 1].decode(errors="surrogateescape")
         payload = payload[int(match[1]) :]
-    if not records.get("size", "0").isdigit():
+    if not all(records.get(key, "0").isdigit() for key in ("size", "GNU.sparse.realsize", "GNU.sparse.size")):
         raise ValueError("a pax size that is no number")
     return records
 

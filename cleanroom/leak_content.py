@@ -67,7 +67,7 @@ class Content:
     def finish(self) -> None:
         """Search what is still on the belts. Until then a match may be outstanding."""
         for belt in self._belts:
-            belt.search()
+            belt.search(at_end=True)
 
     def _belt(self, depth: int) -> Belt:
         while len(self._belts) <= depth:
@@ -107,9 +107,7 @@ class Content:
             for member in leak_archive.zip_members(tape, place=place, budget=budget, closed=self._closed):
                 self._inside(f"{place}: {member.name}", member.data, depth, budget)
         else:
-            inflater = Inflater(kind, tape.read, place=place, budget=budget)
-            self._inside(f"{place} (unpacked)", inflater, depth, budget)
-            tape.unread(inflater.leftover)
+            self._inside(f"{place} (unpacked)", Inflater(kind, tape.read, place=place, budget=budget), depth, budget)
 
     def _inside(self, place: str, source: Source, depth: int, budget: Budget) -> None:
         self.inside += 1

@@ -18,8 +18,8 @@ import zstandard
 HEAD = 512
 _MEMORY = 2**27
 _INPUT = 2**16
-#: Four bytes of zstd can stand for 128 KiB: so much input at a time keeps the output of one step below 16 MiB, whatever it is.
-_ZSTD_STEP = 512
+#: Four bytes of zstd can stand for 128 KiB: so much input at a time keeps the output of one step at 4 MiB or less, whatever it is.
+_ZSTD_STEP = 128
 _TAR_MARK = slice(257, 262)
 _BZIP2_BLOCKS = (b"1AY&SY", b"\x17rE8P\x90")
 _ZLIB_MARKS = (b"\x78\x01", b"\x78\x5e", b"\x78\x9c", b"\x78\xda")
@@ -106,7 +106,7 @@ class Inflater:
         self._budget = budget
         self._decompressor = _decompressor(kind)
         self._waiting = b""
-        self._surplus = b""
+        self._surplus = memoryview(b"")
         self._ended = False
         self.leftover = b""
 
@@ -115,7 +115,7 @@ class Inflater:
         data = self._surplus
         try:
             while not data and not self._ended:
-                data = self._step(len(buffer))
+                data = memoryview(self._step(len(buffer)))
         except (zlib.error, lzma.LZMAError, zstandard.ZstdError, OSError, EOFError, MemoryError) as problem:
             self._ended = True
             raise Unopened(self._place, f"{self._kind} data that cannot be unpacked: {problem}") from None
@@ -196,12 +196,12 @@ class _Zstd:
 
     def decompress(self, data: bytes, max_length: int) -> bytes:
         rest = memoryview(self._waiting + data)
-        pieces: list[bytes] = []
-        while rest and not self._inner.eof and sum(map(len, pieces)) < max_length:
-            pieces.append(self._inner.decompress(rest[:_ZSTD_STEP]))
+        found = bytearray()
+        while rest and not self._inner.eof and len(found) < max_length:
+            found += self._inner.decompress(rest[:_ZSTD_STEP])
             rest = rest[_ZSTD_STEP:]
         self._waiting = bytes(rest)
-        return b"".join(pieces)
+        return bytes(found)
 
 
 def _decompressor(kind: str) -> _Decompressor:

@@ -18,6 +18,8 @@ from cleanroom.redact import Secret
 
 #: Bytes that a belt reads at a time; with them in the processor's cache the search is fastest.
 CHUNK = 2**19
+#: What stays on a belt for the next pass: the longest match and a byte on either side, for patterns that look at their neighbours.
+_KEPT = leak_forms.LONGEST + 1
 #: A belt with less room than this is searched and emptied before the next read: tiny reads are slow ones.
 _LEAST_ROOM = 2**14
 
@@ -97,7 +99,7 @@ class Belt:
     def __init__(self, searcher: Searcher, found: Callable[[Label, str, int], None]) -> None:
         self._searcher = searcher
         self._found = found
-        self._buffer = memoryview(bytearray(CHUNK + leak_forms.LONGEST))
+        self._buffer = memoryview(bytearray(CHUNK + _KEPT))
         self._filled = 0
         self._searched = 0
         #: Where on the belt each item begins, its place, and how many of its bytes have left the belt.
@@ -130,24 +132,27 @@ class Belt:
             self.advance(count)
             rest = rest[count:]
 
-    def search(self) -> None:
-        """Search what is on the belt, and keep of it what a match that has only begun would need."""
-        self._searcher.matches(self._buffer[: self._filled], self._judge)
-        kept = min(self._filled, leak_forms.LONGEST - 1)
+    def search(self, *, at_end: bool = False) -> None:
+        """Search what is on the belt, and keep of it what a match that has only begun would need. `at_end`: nothing follows."""
+        end = self._filled if at_end else self._filled - 1
+        self._searcher.matches(self._buffer[: self._filled], lambda labels, first, last: self._judge(labels, first, last, end))
+        kept = min(self._filled, _KEPT)
         gone = self._filled - kept
         self._buffer[:kept] = self._buffer[gone : self._filled]
         first = bisect_right(self._starts, gone) - 1
         place, left = self._items[first]
         self._items = [(place, left + gone - self._starts[first]), *self._items[first + 1 :]]
         self._starts = [0, *(start - gone for start in self._starts[first + 1 :])]
-        self._filled = self._searched = kept
+        self._filled = kept
+        self._searched = end - gone
 
-    def _judge(self, labels: tuple[Label, ...], first: int, last: int) -> None:
-        if last <= self._searched:
+    def _judge(self, labels: tuple[Label, ...], first: int, last: int, end: int) -> None:
+        """Take a match for one, unless the pass before saw it, only the next can tell whether it ends here, or it belongs to no single item."""
+        if not self._searched < last <= end:
             return
         item = bisect_right(self._starts, first) - 1
-        end = self._starts[item + 1] if item + 1 < len(self._starts) else self._filled
-        if last <= end:
+        item_end = self._starts[item + 1] if item + 1 < len(self._starts) else self._filled
+        if last <= item_end:
             place, left = self._items[item]
             for label in labels:
                 self._found(label, place, left + first - self._starts[item])

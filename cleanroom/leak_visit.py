@@ -132,7 +132,9 @@ class Visit:
                 size = len(os.fsencode(member.link))
             elif member.kind == "hard link":
                 size = sizes.get(rooted(member.link), -1)
-            elif member.kind != "file":
+            elif member.kind == "file":
+                size += member.holes
+            else:
                 return
             sizes[name] = size
             self.roll.answer(name, size)

@@ -6,6 +6,7 @@ Refuses: to leave out anything without a reason that the ledger gets to see.
 
 from __future__ import annotations
 
+import hashlib
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -39,7 +40,7 @@ def not_files(machine: Machine) -> dict[str, str]:
     for line in machine.probe("cat", "/proc/self/mounts").text.splitlines():
         _, escaped, kind, *_ = line.split(" ")
         path = re.sub(r"\\([0-7]{3})", lambda match: chr(int(match[1], 8)), escaped)
-        if kind in _KERNEL:
+        if kind in _KERNEL or (kind == "devtmpfs" and path != "/dev"):
             found[path] = f"the kernel's own view ({kind})"
         elif kind == "overlay" and path != "/":
             found[path] = "a container's view of layers that are searched themselves"
@@ -63,11 +64,22 @@ def inventory(machine: Machine, places: Sequence[str], without: Mapping[str, str
     return files
 
 
+def below(files: Mapping[str, File], folder: str) -> dict[str, File]:
+    """Those of `files` that lie below `folder`."""
+    return {path: file for path, file in files.items() if path.startswith(f"{folder.rstrip('/')}/")}
+
+
+def digest(files: Mapping[str, File]) -> str:
+    """SHA-256 (hex) of an inventory: the same as long as no file is new, gone or changed."""
+    lines = (f"{path}\0{file}\n" for path, file in sorted(files.items()))
+    return hashlib.sha256("".join(lines).encode(errors="surrogateescape")).hexdigest()
+
+
 @contextmanager
 def archive(machine: Machine, places: Sequence[str], without: Mapping[str, str]) -> Iterator[Stream]:
     """The same as a tar stream. A file that changes while tar reads it is for the comparison with an inventory to find."""
     left_out = [f"--exclude={_relative(path)}" for path in without]
-    options = ("--sparse", "--anchored", "--no-wildcards", *left_out, "--directory=/")
+    options = ("--sparse", "--format=gnu", "--anchored", "--no-wildcards", *left_out, "--directory=/")
     with machine.stream("tar", "--create", "--file=-", *options, *map(_relative, places), ok=(0, 1), within=_SECONDS) as stream:
         yield stream
 

@@ -104,13 +104,20 @@ class MachinePlaces(Places):
 
     def _changed_programs(self) -> tuple[str, ...]:
         """Files below the image's folders of programs that are new or otherwise than before anything was delivered; all, if nobody looked then."""
-        places = tuple(self.settings.programs)
-        if not places:
-            return ()
-        now = machine_files.inventory(self.machine, places, machine_files.not_files(self.machine))
-        changed = tuple(path for path, file in now.items() if self._before is None or self._before.get(path) != file)
-        self.run.record("programs", places=places, files=len(now), changed=len(changed))
-        return places if len(changed) == len(now) else changed
+        changed: list[str] = []
+        for folder in self.settings.programs:
+            now = machine_files.inventory(self.machine, (folder,), machine_files.not_files(self.machine))
+            here = self._changed(folder, now)
+            self.run.record("programs", folder=folder, files=len(now), changed=len(here))
+            changed += [folder] if len(here) == len(now) else here
+        return tuple(changed)
+
+    def _changed(self, folder: str, now: Mapping[str, File]) -> list[str]:
+        if self._before is not None:
+            return [path for path, file in now.items() if self._before.get(path) != file]
+        # A kept machine: what an earlier run saw of it is in the ledger, as a digest.
+        told = next((event["folders"].get(folder) for event in self.run.ledger.of("files-before") if event["machine"] == self.machine.name), None)
+        return [] if told == machine_files.digest(now) else list(now)
 
     def _steadily(self, read: Callable[[Search], None]) -> Result:
         """Read a place that lives until nothing changed while it was read; whatever was found on the way stays found."""

@@ -16,9 +16,9 @@ from cleanroom.leaks import Searcher
 from cleanroom.redact import Secret
 from cleanroom.site import Site
 
-#: A private key in clear, with some of its body: a program that can read keys holds the first line too.
+#: A private key in clear, with the beginning of its body or of its headers: a program that can read keys holds the first line too.
 PRIVATE_KEYS = {
-    "private key (PEM, OpenSSH)": r"-----BEGIN ([A-Z0-9]{1,12} ){0,2}PRIVATE KEY-----(\s|\\n|\\r){1,6}[A-Za-z0-9+/]{16}",
+    "private key (PEM, OpenSSH)": r"-----BEGIN ([A-Z0-9]{1,12} ){0,2}PRIVATE KEY-----(\s|\\n|\\r){1,6}[A-Za-z0-9+/][A-Za-z0-9+/-]{7}",
     "private key (age)": r"AGE-SECRET-KEY-(1|PQ-1)[QPZRY9X8GF2TVDW0S3JN54KHCE6MUA7L]{58}",
     "private key (PuTTY)": r"Private-Lines: [0-9]{1,3}\s{1,2}[A-Za-z0-9+/]{16}",
 }

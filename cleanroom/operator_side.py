@@ -41,11 +41,11 @@ class Desk:
         key.touch(mode=0o600)
         key.write_bytes(self._ssh.key.private)
         known.write_text(f"{self._ssh.address} {self._ssh.host_key}\n")
-        program = shlex.join([sys.executable, "-S", "-E", str(Path(relay.__file__))])
-        arguments = shlex.join([self._ssh.address, str(self.folder / "ports")])
+        program = shlex.join([sys.executable, "-S", "-E", str(Path(relay.__file__))]).replace("%", "%%")
+        arguments = shlex.join([self._ssh.address, str(self.folder / "ports")]).replace("%", "%%")
         config = self.folder / "config"
         config.write_text(
-            f"Host *\n  IdentityFile {key}\n  IdentitiesOnly yes\n  UserKnownHostsFile {known}\n  GlobalKnownHostsFile /dev/null\n"
+            f"Host *\n  IdentityFile {_config(key)}\n  IdentitiesOnly yes\n  UserKnownHostsFile {_config(known)}\n  GlobalKnownHostsFile /dev/null\n"
             f"  StrictHostKeyChecking yes\n  BatchMode yes\n  ForwardAgent no\n  ProxyCommand {program} %h %p {arguments}\n"
         )
         for tool, real in tools.items():
@@ -64,6 +64,11 @@ class Desk:
 
     def __exit__(self, *_: object) -> None:
         shutil.rmtree(self.folder, ignore_errors=True)
+
+
+def _config(path: Path) -> str:
+    """A path as ssh_config(5) reads it: quoted for blanks, `%` doubled because tokens are expanded."""
+    return '"' + str(path).replace("%", "%%") + '"'
 
 
 def _real(tool: str) -> str:

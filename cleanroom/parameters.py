@@ -55,7 +55,7 @@ def definition(base: Repository, parameter: Parameter) -> Place:
     if len(found) != 1:
         seen = ", ".join(map(str, found)) or "nowhere"
         advice = "say it once, and refer to that" if found else "the site file's [[parameter]] value must stand there literally"
-        expected = f"instance parameter `{parameter.name}` is defined exactly once in base"
+        expected = f"instance parameter {parameter.name} is defined exactly once in base"
         raise CheckFailed(expected, seen=seen, where=f"{base.url} at {base.commit[:12]}", advice=advice)
     return found[0]
 
@@ -76,7 +76,7 @@ def check_none_in_secrets(opened: Mapping[str, vault.Opened], parameters: Sequen
             for name, value in file.values.items():
                 text = value.reveal().decode(errors="replace").strip()
                 if _plain(name.rpartition("/")[2]) == _plain(parameter.name) or made_of.fullmatch(text):
-                    seen = f"{path}: {name} is `{parameter.name}`"
+                    seen = f"{path}: {name} is {parameter.name}"
                     raise CheckFailed("no instance parameter is kept in secrets", seen=seen, where=where, advice="it belongs to base")
 
 

@@ -12,11 +12,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from cleanroom.certificate import Pair
-from cleanroom.errors import CheckFailed, HarnessError
+from cleanroom.errors import CheckFailed, HarnessError, OutOfTime
 from cleanroom.machine import Machine
-from cleanroom.site import Certificate
+from cleanroom.site import Certificate, Site
 from cleanroom.ssh import Result
 from cleanroom.trial import Trial
+from cleanroom.wait import Waiting, wait_until
 
 _OTHERS = 0o007
 _GROUP_CHANGES = 0o030
@@ -36,7 +37,8 @@ class Removal:
         """Delete and activate, within a trial."""
         machine = trial.machine
         paths = (settings.certificate_path, settings.key_path)
-        targets = [machine.probe("readlink", "-f", "--", path).text for path in paths]
+        found = [machine.probe("readlink", "-f", "--", path).text for path in paths]
+        targets = [path for path in found if not path.startswith("/nix/store/")]  # a secret there is another scenario's to find, not ours to delete
         trial.execute("rm", "-f", "--", *paths, *targets)
         left = [path for path in (*paths, *targets) if machine.exists(path)]
         if left:
@@ -76,15 +78,16 @@ def check_key_private(machine: Machine, settings: Certificate) -> None:
         raise CheckFailed(expected, seen=seen, where=machine.where, advice="mode 0440 or less, where it is declared")
 
 
-def check_carried(machine: Machine, settings: Certificate, pair: Pair) -> None:
+def check_carried(machine: Machine, site: Site, pair: Pair) -> None:
     """The proxy has both swarm secrets by its specification, and every running task of it holds git's bytes in them."""
+    settings = site.certificate
     targets = {settings.certificate_target: pair.certificate_digest, settings.key_target: pair.key_digest}
     declared = _declared(machine, settings.proxy)
     missing = sorted(targets.keys() - declared.keys())
     if missing:
         expected, seen = f"service {settings.proxy} has the swarm secret {missing[0]}", f"it has {', '.join(sorted(declared)) or 'none'}"
         raise CheckFailed(expected, seen=seen, where=machine.where, advice=f"docker service inspect {settings.proxy}")
-    for process in _processes(machine, settings.proxy):
+    for process in _processes(machine, settings.proxy, within=site.proxy_within):
         for target, expected in targets.items():
             path = f"/proc/{process}/root{declared[target]}"
             looked = machine.probe("sha256sum", "--", path, ok=(0, 1))
@@ -111,12 +114,18 @@ def _declared(machine: Machine, service: str) -> Mapping[str, str]:
     return {name.rpartition("/")[2]: name if name.startswith("/") else f"/run/secrets/{name}" for name in names}
 
 
-def _processes(machine: Machine, service: str) -> list[str]:
-    """First process of each running task's container; raises `CheckFailed` if none runs."""
+def _processes(machine: Machine, service: str, *, within: float) -> list[str]:
+    """First process of each running task's container, waited for; raises `CheckFailed` if none comes to run."""
     label = f"label=com.docker.swarm.service.name={service}"
-    containers = machine.probe("docker", "ps", "--quiet", "--no-trunc", "--filter", label).text.split()
-    if not containers:
-        raise CheckFailed(f"a task of service {service} runs", seen="none", where=machine.where, advice=f"docker service ps --no-trunc {service}")
+
+    def running() -> list[str] | Waiting:
+        return machine.probe("docker", "ps", "--quiet", "--no-trunc", "--filter", label).text.split() or Waiting("none")
+
+    try:
+        containers = wait_until(running, what=f"a task of {service}", within=within, where=machine.where)
+    except OutOfTime:
+        advice = f"docker service ps --no-trunc {service}"
+        raise CheckFailed(f"a task of service {service} runs", seen="none", where=machine.where, advice=advice) from None
     return machine.probe("docker", "inspect", "--format", "{{.State.Pid}}", *containers).text.split()
 
 

@@ -28,7 +28,10 @@ _FACES: dict[str, tuple[tuple[str, ...], ...]] = {
 }  # fmt: skip
 #: Programs that look only if they begin with certain words, and take no option beyond certain others.
 _NOTHING_BUT: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
-    "tar": (("--create", "--file=-"), ("--sparse", "--anchored", "--no-wildcards", "--exclude", "--directory", "--warning")),
+    "tar": (
+        ("--create", "--file=-"),
+        ("--sparse", "--format", "--anchored", "--no-wildcards", "--exclude", "--directory", "--warning"),
+    ),
 }
 #: Lookers that an option turns into something else.
 _FORBIDDEN: dict[str, tuple[str, ...]] = {

@@ -19,7 +19,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
-from cleanroom import certificate, placement, vault
+from cleanroom import certificate, vault
 from cleanroom.certificate import Pair
 from cleanroom.errors import BadInput, CheckFailed
 from cleanroom.installation import Installation
@@ -79,7 +79,6 @@ class Renewal:
             expected = "a rebuild from git brings back git's system and certificate"
             raise CheckFailed(expected, seen="the system or a certificate file is another", where=self.trial.machine.where)
         certificate.check_all_names(self.trial.machine.ssh.address, self.site, self.old, trust=self.site.certificate.trust)
-        placement.check_carried(self.trial.machine, self.site.certificate, self.old)
 
 
 def issue(domain: str, *, now: datetime.datetime) -> tuple[Secret, Secret, bytes]:

@@ -68,7 +68,7 @@ class Repointing:
             raise HarnessError("the search does not find the domain in the system that has it: it proves nothing", where=self.machine.where)
         found = mentions(self.machine, self.after, self.old_domain)
         if found:
-            seen = f"{len(found)} places: {', '.join(found[:_TOLD])}{' ...' if found[_TOLD:] else ''}"
+            seen = ", ".join(found[:_TOLD]) + (f", and {len(found) - _TOLD} more" if found[_TOLD:] else "")
             expected, advice = f"{self.old_domain} stands nowhere in the repointed system", "take the domain from the one place that defines it"
             raise CheckFailed(expected, seen=seen, where=f"after the edit of {self.edited}", advice=advice)
         if not mentions(self.machine, self.after, NEW_DOMAIN):

@@ -6,6 +6,7 @@ Refuses: to render a skipped, unfinished or unasked scenario as green, and to le
 
 from __future__ import annotations
 
+import re
 import xml.etree.ElementTree as ET
 from collections.abc import Sequence
 from pathlib import Path
@@ -51,8 +52,8 @@ def _case(suite: ET.Element, file: str, outcome: verdict.Outcome) -> None:
     title = outcome.scenario.split(": ", 1)[1]
     case = ET.SubElement(suite, "testcase", classname=f"features/{file}", name=title, file=f"features/{file}", time=f"{outcome.seconds:.3f}")
     if outcome.state in {"failed", "error", "unfinished"}:
-        element = ET.SubElement(case, "failure" if outcome.state == "failed" else "error", message=_first_line(outcome))
-        element.text = "\n".join(f"{key}: {value}" for key, value in _block(outcome))
+        element = ET.SubElement(case, "failure" if outcome.state == "failed" else "error", message=_printable(_first_line(outcome)))
+        element.text = _printable("\n".join(f"{key}: {value}" for key, value in _block(outcome)))
     elif outcome.state == "skipped":
         ET.SubElement(case, "skipped")
 
@@ -107,6 +108,11 @@ def _first_line(outcome: verdict.Outcome) -> str:
     return (
         f"expected {block['expected']}; seen {block.get('seen', '')}" if "expected" in block else block.get("problem", outcome.state).splitlines()[0]
     )
+
+
+def _printable(text: str) -> str:
+    """`text` without what XML 1.0 has no place for (section 2.2): one colour code would make the whole file unreadable."""
+    return re.sub("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]", "\N{REPLACEMENT CHARACTER}", text)
 
 
 def _replace(path: Path, content: bytes) -> None:

@@ -23,8 +23,9 @@ from cleanroom.throwaway import Before, Blankness
 _KINDS = (
     *("before", "blank", "machine", "command", "command-ended", "ssh-login", "login"),
     *("guide-command", "guide-result", "key-seen", "trial-began", "trial-ended"),
+    *("files-before", "delivered", "delivery-watched"),
 )
-_OWN = ("prev", "n", "at", "t", "kind")
+_OWN = ("prev", "n", "at", "t", "kind", "recalled_from")
 
 
 @dataclass(frozen=True)

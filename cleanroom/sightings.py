@@ -28,7 +28,7 @@ class Places:
 
     def search(self, read: Callable[[Search], None]) -> Result:
         """One search of what `read` reads into it."""
-        search = Search(self.needles.searcher, accepted=self.settings.gaps)
+        search = Search(self.needles.searcher, accepted=accepted_places(self.settings.gaps))
         read(search)
         return search.result
 
@@ -81,6 +81,11 @@ class ReportPlaces(Places):
             search.texts("the suite's own reports", _beginnings(sizes), sizes, listed_by="find", scanned_by="reading")
 
         return self.told(_renamed(self.search(read), str(scratch), "drawn now"))
+
+
+def accepted_places(gaps: Mapping[str, str]) -> dict[str, str]:
+    """The site's accepted gaps, by path, as patterns of places: below a source, with whatever is packed inside."""
+    return {f"*: .{path}*": reason for path, reason in gaps.items()}
 
 
 def record_not_checked(run: Run, needles: Needles) -> None:

@@ -312,6 +312,11 @@ class Site(_Table):
         return self._path
 
     @property
+    def proxy_within(self) -> float:
+        """How long the proxy may take to run and serve, in seconds: its [[service]]'s limit, none if there is no such service."""
+        return max((service.within for service in self.service if service.name == self.certificate.proxy), default=0.0)
+
+    @property
     def digest(self) -> str:
         """SHA-256 (hex) of the site file's bytes."""
         return self._digest

@@ -53,17 +53,20 @@ class Cipher:
         match = _SEALED.fullmatch(text)
         if match is None:
             raise Malformed("an encrypted value does not have the form ENC[AES256_GCM,data:..,iv:..,tag:..,type:..]", where=where)
+        data, vector, tag, kind = match.groups()
         try:
-            data, vector, tag = (a2b_base64(field, strict_mode=True) for field in match.group(1, 2, 3))
+            sealed = a2b_base64(data, strict_mode=True)
+            iv = a2b_base64(vector, strict_mode=True)
+            mark = a2b_base64(tag, strict_mode=True)
         except (Base64Error, ValueError):
             raise Malformed("an encrypted value holds text that is not base64", where=where) from None
-        if len(tag) != _TAG_BYTES:
-            raise Malformed(f"an encrypted value has a tag of {len(tag)} bytes instead of {_TAG_BYTES}", where=where)
+        if len(mark) != _TAG_BYTES:
+            raise Malformed(f"an encrypted value has a tag of {len(mark)} bytes instead of {_TAG_BYTES}", where=where)
         try:
-            plain = self._gcm.decrypt(vector, data + tag, aad)
+            plain = self._gcm.decrypt(iv, sealed + mark, aad)
         except ValueError:
-            raise Malformed(f"an encrypted value has an initialisation vector of {len(vector)} bytes", where=where) from None
-        return match[4], _canonical(match[4], plain, where=where)
+            raise Malformed(f"an encrypted value has an initialisation vector of {len(iv)} bytes", where=where) from None
+        return kind, plain if kind == "str" else _canonical(kind, plain, where=where)
 
     def seal(self, value: Leaf | Comment, aad: bytes) -> str:
         """`value` encrypted under `aad`; empty text stays empty, as sops leaves it."""
@@ -79,7 +82,7 @@ class Cipher:
 def _canonical(kind: str, plain: bytes, *, where: str) -> bytes:
     """The bytes that sops hashes after it has parsed `plain` as `kind`."""
     match kind:
-        case "str" | "bytes" | "comment":
+        case "bytes" | "comment":
             return plain
         case "int" if re.fullmatch(_INT, plain) and INT_MIN <= int(plain) <= INT_MAX:
             return str(int(plain)).encode()

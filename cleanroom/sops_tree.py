@@ -72,12 +72,12 @@ class Branch(list[tuple[str | Comment, Any]]):
 class Spot(NamedTuple):
     """A place in a document: a leaf or a comment.
 
-    `path` (mapping keys only) binds the value cryptographically, `name` (list indices included) names it to people, `above` are the comments that
-    stand over it or over what it stands in, `holder[position]` is where it is kept.
+    `path` (mapping keys only) binds the value cryptographically, `name` (list indices included, joined by `/`) names it to people, `above` are the
+    comments that stand over it or over what it stands in, `holder[position]` is where it is kept.
     """
 
     path: tuple[str, ...]
-    name: tuple[str, ...]
+    name: str
     above: tuple[str, ...]
     value: Any
     holder: Any
@@ -101,51 +101,49 @@ class Spot(NamedTuple):
             self.holder[self.position] = value
 
 
-def spots(branch: Branch) -> list[Spot]:
-    """Every leaf (nulls too) and comment of a document, in the order in which sops visits and hashes them."""
+def spots(documents: list[Branch]) -> list[Spot]:
+    """Every leaf (nulls too) and comment, in the order in which sops visits and hashes them; later documents' names begin with `[2]/` and so on."""
     found: list[Spot] = []
-    _visit_branch(branch, (), (), (), found)
+    for number, document in enumerate(documents, start=1):
+        _visit_branch(document, (), f"[{number}]/" if number > 1 else "", (), found)
     return found
 
 
-def _visit_branch(branch: Branch, path: tuple[str, ...], name: tuple[str, ...], above: tuple[str, ...], found: list[Spot]) -> None:
+def _visit_branch(branch: Branch, path: tuple[str, ...], prefix: str, above: tuple[str, ...], found: list[Spot]) -> None:
     here = above
-    for index, (key, value) in enumerate(branch):
+    for position, (key, value) in enumerate(branch):
         if isinstance(key, Comment):
             here = (*here, key.text)
-            found.append(Spot(path, name, here, key, branch, index))
+            found.append(Spot(path, prefix, here, key, branch, position))
             continue
-        _visit(value, (*path, key), (*name, key), here, found, (branch, index))
+        if isinstance(value, list):
+            _visit(value, (*path, key), f"{prefix}{key}/", here, found)
+        else:
+            found.append(Spot((*path, key), prefix + key, here, value, branch, position))
         here = above
 
 
-def _visit_list(items: list[Any], path: tuple[str, ...], name: tuple[str, ...], above: tuple[str, ...], found: list[Spot]) -> None:
+def _visit_list(items: list[Any], path: tuple[str, ...], prefix: str, above: tuple[str, ...], found: list[Spot]) -> None:
     here = above
     number = 0
-    for index, value in enumerate(items):
+    for position, value in enumerate(items):
         if isinstance(value, Comment):
             here = (*here, value.text)
-            found.append(Spot(path, name, here, value, items, index))
+            found.append(Spot(path, prefix, here, value, items, position))
             continue
-        _visit(value, path, (*name, str(number)), here, found, (items, index))
+        if isinstance(value, list):
+            _visit(value, path, f"{prefix}{number}/", here, found)
+        else:
+            found.append(Spot(path, f"{prefix}{number}", here, value, items, position))
         number += 1
         here = above
 
 
-def _visit(
-    value: Any,  # noqa: ANN401 - a node of any kind
-    path: tuple[str, ...],
-    name: tuple[str, ...],
-    above: tuple[str, ...],
-    found: list[Spot],
-    place: tuple[Any, int],
-) -> None:
-    if isinstance(value, Branch):
-        _visit_branch(value, path, name, above, found)
-    elif isinstance(value, list):
-        _visit_list(value, path, name, above, found)
+def _visit(node: Branch | list[Any], path: tuple[str, ...], prefix: str, above: tuple[str, ...], found: list[Spot]) -> None:
+    if isinstance(node, Branch):
+        _visit_branch(node, path, prefix, above, found)
     else:
-        found.append(Spot(path, name, above, value, *place))
+        _visit_list(node, path, prefix, above, found)
 
 
 def kind_of(value: Leaf) -> str:

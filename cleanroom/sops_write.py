@@ -22,7 +22,7 @@ from cleanroom.sops_keys import DATA_KEY_BYTES, wrap
 from cleanroom.sops_metadata import Metadata
 from cleanroom.sops_open import finished, mac_digest, open_file
 from cleanroom.sops_rules import Rules
-from cleanroom.sops_tree import INT_MAX, INT_MIN, Branch, Comment, Timestamp, kind_of, plain_bytes
+from cleanroom.sops_tree import INT_MAX, INT_MIN, Branch, Comment, Timestamp, kind_of, plain_bytes, spots
 
 _WHERE = "new sops file"
 
@@ -93,7 +93,7 @@ def _seal(documents: list[Branch], metadata: Metadata, data_key: bytes) -> str:
     """Encrypt the documents in place; returns the MAC of what they held, encrypted too."""
     cipher = Cipher(data_key)
     digest = mac_digest(metadata.rules)
-    for _name, spot in sops_file.leaves_of(documents):
+    for spot in spots(documents):
         encrypted = metadata.rules.wants_encrypted(spot)
         if not spot.is_comment and (encrypted or not metadata.rules.mac_only_encrypted):
             digest.update(plain_bytes(spot.value))
@@ -110,4 +110,4 @@ def _seal(documents: list[Branch], metadata: Metadata, data_key: bytes) -> str:
 
 def _content(documents: list[Branch]) -> dict[str, tuple[str, bytes]]:
     """Type and bytes of every leaf by its name."""
-    return {name: (kind_of(spot.value), plain_bytes(spot.value)) for name, spot in sops_file.leaves_of(documents) if not spot.is_comment}
+    return {spot.name: (kind_of(spot.value), plain_bytes(spot.value)) for spot in spots(documents) if not spot.is_comment}

@@ -26,8 +26,8 @@ _COMMENT = r"(?:^|(?<=[ \t\n]))#([^\n]*)"
 
 def load(data: bytes, *, where: str) -> Loaded:
     """A sops file; raises `Malformed`, `Truncated` or `Unsupported`."""
-    scanned = documents_of(data, where=where)
-    return extract(scanned.documents, doubtful=scanned.doubtful, where=where)
+    documents, doubtful = documents_of(data, where=where)
+    return extract(documents, doubtful=doubtful, where=where)
 
 
 def documents_of(data: bytes, *, where: str) -> Scanned:
@@ -36,7 +36,10 @@ def documents_of(data: bytes, *, where: str) -> Scanned:
         text = data.decode("utf-8")
     except UnicodeDecodeError:
         raise Malformed("the file is not UTF-8 text", where=where) from None
-    return scan(text) or parse(text, where=where)
+    try:
+        return scan(text) or parse(text, where=where)
+    except RecursionError:
+        raise Malformed("the file is nested deeper than anyone would", where=where) from None
 
 
 def parse(text: str, *, where: str) -> Scanned:
@@ -57,7 +60,7 @@ def parse(text: str, *, where: str) -> Scanned:
     comments = _comments_between(text, composer.scalars)
     if documents:
         documents[0] += [(comment, None) for comment in comments]
-    return Scanned(documents, doubtful=bool(comments))
+    return documents, bool(comments)
 
 
 def _comments_between(text: str, scalars: Iterable[tuple[int, int]]) -> list[Comment]:

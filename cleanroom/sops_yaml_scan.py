@@ -10,7 +10,7 @@ collection that ends there. Where go-yaml's own rules are finer than that, the r
 from __future__ import annotations
 
 import re
-from typing import Any, NamedTuple, NoReturn
+from typing import Any, NoReturn, TypeAlias
 
 from cleanroom.sops_tree import Branch, Comment, Leaf
 from cleanroom.sops_yaml_types import resolve
@@ -19,48 +19,29 @@ _KEY = re.compile(r"""([A-Za-z0-9_][A-Za-z0-9_.$/@+-]*(?: [A-Za-z0-9_.$/@+-]+)*|
 _QUOTED = r'"((?:[^"\\]|\\.)*)"(?: +#(.*))?'
 _SINGLE = r"'((?:[^']|'')*)'(?: +#(.*))?"
 _ESCAPE = r"\\(?:x([0-9a-fA-F]{2})|u([0-9a-fA-F]{4})|U([0-9a-fA-F]{8})|(.))"
-_SIMPLE_ESCAPES = {
-    "0": "\0",
-    "a": "\a",
-    "b": "\b",
-    "t": "\t",
-    "n": "\n",
-    "v": "\v",
-    "f": "\f",
-    "r": "\r",
-    "e": "\x1b",
-    " ": " ",
-    '"': '"',
-    "/": "/",
-    "\\": "\\",
-    "N": "\x85",
-    "_": "\xa0",
-    "L": "\u2028",
-    "P": "\u2029",
-}
+_SIMPLE_ESCAPES = dict(zip('0abtnvfre "/\\N_LP', '\0\a\b\t\n\v\f\r\x1b "/\\\x85\xa0\u2028\u2029', strict=True))
 _BLOCK = r"\|([1-9]?)(-?)"
 _NOT_PLAIN = frozenset("[]{}&*!|>'\"%@`,?#")
 _COLLECTIONS = {"{}": Branch, "[]": list}
 
-
-class Scanned(NamedTuple):
-    """The documents, and whether a comment stands where its collection is a matter of go-yaml's finer rules."""
-
-    documents: list[Branch]
-    doubtful: bool = False
+#: Documents, and whether a comment stands where its collection is a matter of go-yaml's finer rules.
+Scanned: TypeAlias = tuple[list[Branch], bool]
 
 
-class _Entry(NamedTuple):
+class _Entry:
     """A comment, a dash, a key or a bare scalar.
 
     `text` is the comment's or key's text, `rest` what follows on its line, `block` the literal block below it.
     """
 
-    kind: str
-    column: int
-    text: str = ""
-    rest: str = ""
-    block: str | None = None
+    __slots__ = ("block", "column", "kind", "rest", "text")
+
+    def __init__(self, kind: str, column: int, text: str = "", rest: str = "") -> None:
+        self.kind = kind
+        self.column = column
+        self.text = text
+        self.rest = rest
+        self.block: str | None = None
 
 
 class _Beyond(Exception):
@@ -75,7 +56,7 @@ def scan(text: str) -> Scanned | None:
     parts = text.removeprefix("---\n").split("\n---\n")
     try:
         readers = [_Reader(part.split("\n")) for part in parts]
-        return Scanned([reader.document() for reader in readers], any(reader.doubtful for reader in readers))
+        return [reader.document() for reader in readers], any(reader.doubtful for reader in readers)
     except _Beyond:
         return None
 
@@ -113,6 +94,7 @@ class _Reader:
             return number + 1
         if not column and rest.startswith(("---", "...", "%")):
             _beyond()
+        outer = -1
         while rest == "-" or rest.startswith("- "):
             after = rest[1:].lstrip(" ")
             self._entries.append(_Entry("dash", column))
@@ -126,10 +108,10 @@ class _Reader:
             rest = rest[match.end() :]
             self._entries.append(_Entry("key", column, _key(match[1]), rest))
         else:
-            if self._entries[-1:] == [] or self._entries[-1].kind != "dash":
+            if outer < 0 or rest[0] == "#":
                 _beyond()
             self._entries.append(_Entry("scalar", column, "", rest))
-        opening = re.fullmatch(_BLOCK, rest)
+        opening = re.fullmatch(_BLOCK, rest) if rest.startswith("|") else None
         return self._literal(number, outer, opening) if opening else number + 1
 
     def _literal(self, opened: int, outer: int, opening: re.Match[str]) -> int:
@@ -150,7 +132,7 @@ class _Reader:
             body.pop()
         if not body or not body[0] or number == len(self._lines):
             _beyond()
-        self._entries[-1] = self._entries[-1]._replace(block="\n".join(body) + ("" if opening[2] else "\n"))
+        self._entries[-1].block = "\n".join(body) + ("" if opening[2] else "\n")
         return number
 
     # Entries to nodes
@@ -203,6 +185,10 @@ class _Reader:
 
     def _approach(self, kind: str, column: int) -> tuple[bool, list[Comment]]:
         """Whether the next entry is one of the collection at `column`, and the comments before it, or else those at the collection's end."""
+        if self._at < len(self._entries):
+            entry = self._entries[self._at]
+            if entry.kind == kind and entry.column == column:
+                return True, []
         following = self._content()
         if following is not None and following.column > column:
             _beyond()
@@ -260,6 +246,8 @@ def _scalar(rest: str) -> tuple[Leaf | Branch | list[Any], Comment | None]:
 
 
 def _plain(rest: str) -> tuple[Leaf | Branch | list[Any], Comment | None]:
+    if rest.startswith("ENC[") and " " not in rest and rest[-1] == "]":
+        return rest, None
     text, mark, comment = rest.partition(" #")
     text = text.rstrip(" ")
     if text in _COLLECTIONS and not mark:

@@ -124,7 +124,7 @@ def check_authentic(attempts: Sequence[Attempt], secrets: Repository) -> None:
     """The bootstrap key opened every file, and the file's MAC verified."""
     for attempt in attempts:
         if attempt.trouble is not None:
-            seen = f"{attempt.path}: {attempt.trouble.problem} ({attempt.trouble.reason})"
+            seen = f"{attempt.trouble.where}: {attempt.trouble.problem} ({attempt.trouble.reason})"
             raise CheckFailed("the bootstrap key opens the file and its MAC verifies", seen=seen, where=_at(secrets), advice=attempt.trouble.advice)
 
 
@@ -142,7 +142,7 @@ def check_recipients(secrets: Repository) -> None:
         seen = {*sealed.recipients, *sealed.foreign}
         if seen != wanted:
             text = "; ".join(filter(None, (_named("not in the file", wanted - seen), _named("not in the rules", seen - wanted))))
-            expected = f"{path} is encrypted to exactly those that {RULES} names"
+            expected = f"{path} has exactly the recipients that {RULES} gives it"
             raise CheckFailed(expected, seen=text, where=_at(secrets), advice=f"sops updatekeys {path}; sops rotate, if somebody was to lose access")
 
 

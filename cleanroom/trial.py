@@ -1,6 +1,6 @@
 """A trial: something done to the throwaway beside the guide, declared beforehand, and undone afterwards.
 
-Knows: what the machine was before it - system, generations, store, files that matter - and how to bring that back: the guide's rebuild command.
+Knows: what the machine was before it - system, generations, files that matter - and how to bring that back: by the guide's own rebuild command.
 Refuses: to end while anything is otherwise than before. Every command of it is recorded as a trial's; conduct.py excuses them by that record alone.
 """
 
@@ -23,6 +23,8 @@ from cleanroom.ssh import Result
 FOLDER = "/run/cleanroom-trial"
 _SECONDS = 60.0
 _STORE_SECONDS = 300.0
+#: Store paths of one command: an argument list over SSH is one word, of at most 128 KiB.
+_AT_ONCE = 500
 
 
 @dataclass(frozen=True)
@@ -31,20 +33,17 @@ class Footprint:
 
     system: str
     generations: frozenset[tuple[str, str]]
-    store: frozenset[str]
     files: tuple[tuple[str, str], ...]
 
     @staticmethod
     def of(machine: Machine, watched: Sequence[str]) -> Footprint:
-        store = frozenset(machine.probe("nix", "path-info", "--all", within=_STORE_SECONDS).text.split())
         files = tuple((path, machine.probe("sha256sum", "--", path, ok=(0, 1)).text or "not there") for path in watched)
-        return Footprint(machine.current_system(), frozenset(machine.generations().items()), store, files)
+        return Footprint(machine.current_system(), frozenset(machine.generations().items()), files)
 
     def differences(self, now: Footprint) -> list[str]:
         """In words, what `now` has otherwise."""
         told = [f"the running system is {now.system}"] if now.system != self.system else []
         told += [f"generation {name}" for name, _ in sorted(now.generations ^ self.generations)]
-        told += [f"store path {path}" for path in sorted(now.store ^ self.store)]
         return told + [f"file {path}" for (path, before), (_, after) in zip(self.files, now.files, strict=True) if before != after]
 
 
@@ -61,6 +60,7 @@ class Trial:
 
     def __enter__(self) -> Self:
         self._before = Footprint.of(self.machine, self._watched)
+        self._store = self._store_paths()
         self._run.record("trial-began", machine=self.machine.name, name=self.name, folder=self.folder)
         made = self.execute("mkdir", "-m", "0700", "--", self.folder)
         if not made.ok:
@@ -87,9 +87,8 @@ class Trial:
 
     @property
     def is_undone(self) -> bool:
-        """Whether the system from before runs, and the watched files are what they were."""
-        now = Footprint.of(self.machine, self._watched)
-        return (now.system, now.files) == (self._before.system, self._before.files)
+        """Whether the machine is again what it was."""
+        return not self._before.differences(Footprint.of(self.machine, self._watched))
 
     def __exit__(self, *_: object) -> None:
         try:
@@ -97,21 +96,27 @@ class Trial:
                 self.rebuild_from_git()
         finally:
             left = self._clean_up()
-            self._run.record("trial-ended", machine=self.machine.name, name=self.name, left=left)
         if left:
             raise HarnessError(f"the trial did not leave the machine as it was: {', '.join(left[:5])}", where=self.machine.where)
 
     def _clean_up(self) -> list[str]:
-        """Remove the scratch and what the store gained by it; returns what is otherwise than before."""
+        """Remove the scratch folder, and from the store what Nix lets go of what it gained; returns, and records, what is otherwise than before."""
+        kept = 0
         try:
             self.execute("rm", "-rf", "--", self.folder)
-            new = sorted(Footprint.of(self.machine, ()).store - self._before.store)
-            for start in range(0, len(new), 500):
-                self.execute("nix", "store", "delete", *new[start : start + 500], within=_STORE_SECONDS)
+            new = sorted(self._store_paths() - self._store)
+            for start in range(0, len(new), _AT_ONCE):
+                self.execute("nix", "store", "delete", *new[start : start + _AT_ONCE], within=_STORE_SECONDS)
+            kept = len(self._store_paths() - self._store)
             left = self._before.differences(Footprint.of(self.machine, self._watched))
-            return left + ([self.folder] if self.machine.exists(self.folder) else [])
+            left += [self.folder] if self.machine.exists(self.folder) else []
         except HarnessError as problem:
-            return [f"nobody can tell: {problem.problem}"]
+            left = [f"nobody can tell what: {problem.problem}"]
+        self._run.record("trial-ended", machine=self.machine.name, name=self.name, left=left, store_paths_kept=kept)
+        return left
+
+    def _store_paths(self) -> frozenset[str]:
+        return frozenset(self.machine.probe("nix", "path-info", "--all", within=_STORE_SECONDS).text.split())
 
 
 def _roots_own(member: tarfile.TarInfo) -> tarfile.TarInfo:

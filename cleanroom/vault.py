@@ -121,16 +121,16 @@ def encrypt(
 
 def _seen(file: File) -> Sealed:
     encrypted, clear, empty, clear_comments = [], [], [], 0
-    for name, spot in file.leaves:
+    for spot in file.spots:
         sealed = is_sealed(spot.value.text if spot.is_comment else spot.value)
         if spot.is_comment:
             clear_comments += not sealed
         elif spot.value is None or spot.value == "":
-            empty.append(name)
+            empty.append(spot.name)
         elif sealed and file.metadata.rules.wants_encrypted(spot):
-            encrypted.append(name)
+            encrypted.append(spot.name)
         else:
-            clear.append(name)
+            clear.append(spot.name)
     return Sealed(
         recipients=file.metadata.recipients,
         foreign=file.metadata.foreign,

@@ -30,11 +30,14 @@ class Workshop:
         self._options = () if self._is_submodule else ("--override-input", site.secrets.input, f"git+file://{self._committed(secrets)}")
 
     def flake(self, tree: Path) -> str:
-        """Send a copy of base to the machine; returns the flake reference of its system's configuration."""
+        """Send a copy of base to the machine; returns the flake reference of its system's configuration.
+
+        The reference claims the revision that the copy was made from, so that an unchanged copy gives the very system that git gives.
+        """
         if self._is_submodule:
             place = tree / split.submodule_path(self._base, self._site.secrets)
             shutil.copytree(self._secrets, place, dirs_exist_ok=True)
-        return f"path:{self.trial.send(tree, tree.name)}#{self._site.base.flake_attribute}"
+        return f"path:{self.trial.send(tree, tree.name)}?rev={self._base.commit}#{self._site.base.flake_attribute}"
 
     def build(self, flake: str) -> Result:
         """Build the system; its store path is the result's text. Never judges."""

@@ -34,17 +34,23 @@ class Trees:
     secrets: Path
     site_file: Path
 
-    def rewrite(self, path: Path, old: str, new: str) -> None:
-        """Replace `old` by `new` in one file; raises `HarnessError` if `old` is not there: an edit that changes nothing is none."""
+    def rewrite(self, path: Path, old: str, new: str, *, count: int = -1) -> None:
+        """Replace `old` (the first `count` of it) by `new` in one file.
+
+        Raises `HarnessError` if it is not there: an edit that changes nothing is none.
+        """
         text = path.read_text()
         if old not in text:
             raise HarnessError(f"nothing to change: `{old}` does not stand there", where=str(path))
-        path.write_text(text.replace(old, new))
+        path.write_text(text.replace(old, new, count))
 
 
 @contextmanager
-def variant(name: str, edit: Callable[[Trees], None]) -> Iterator[Path]:
-    """Serve an edited copy of the site as owner `name`, and yield its site file; both are gone afterwards."""
+def variant(name: str, edit: Callable[[Trees], None], *, later: Callable[[Trees], None] | None = None) -> Iterator[Path]:
+    """Serve an edited copy of the site as owner `name`, and yield its site file; both are gone afterwards.
+
+    `later` is a second commit to either repository, made once base has locked secrets.
+    """
     state = State.locate()
     site_file = state.folder / f"{name}.toml"
     with tempfile.TemporaryDirectory(dir=state.folder, prefix="variant-") as folder:
@@ -60,6 +66,11 @@ def variant(name: str, edit: Callable[[Trees], None]) -> Iterator[Path]:
             locked = commit(trees.secrets, bare(state, SECRETS, owner=name), "The secrets of cc-ci, encrypted")
             (trees.base / "flake.lock").write_text(flake_lock(locked, trees.secrets, owner=name))
             commit(trees.base, bare(state, BASE, owner=name), f"cc-ci, {name}")
+            if later is not None:
+                later(trees)
+                for tree, repository in ((trees.base, BASE), (trees.secrets, SECRETS)):
+                    if run("git", "status", "--porcelain", cwd=tree).strip():
+                        commit(tree, bare(state, repository, owner=name), "A second thought")
             yield site_file
         finally:
             site_file.unlink(missing_ok=True)

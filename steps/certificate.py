@@ -55,7 +55,7 @@ def key_is_private(throwaway: Throwaway, site: Site) -> None:
 
 @then("the proxy's swarm secrets carry git's bytes inside the running service")
 def proxy_carries_it(throwaway: Throwaway, site: Site, pair: Pair) -> None:
-    placement.check_carried(throwaway.machine, site.certificate, pair)
+    placement.check_carried(throwaway.machine, site, pair)
 
 
 @then("every public name, and a random label under the wildcard, serves exactly git's leaf over verified TLS")

@@ -5,10 +5,12 @@ from __future__ import annotations
 import sys
 
 import lab
-from tests.sabotage import c4
+from tests.sabotage import c1, c2, c3, c4
 from tests.sabotage.bench import Bench, Sabotage
 
-CATALOGUE: dict[str, Sabotage] = {f"c4/{sabotage.name}": sabotage for sabotage in c4.SABOTAGES}
+CATALOGUE: dict[str, Sabotage] = {
+    f"{chapter.__name__.rpartition('.')[2]}/{sabotage.name}": sabotage for chapter in (c1, c2, c3, c4) for sabotage in chapter.SABOTAGES
+}
 
 
 def main(wanted: list[str]) -> int:

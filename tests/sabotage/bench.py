@@ -43,7 +43,11 @@ class Moment:
 
 @dataclass(frozen=True)
 class Sabotage:
-    """One breakage. `reddens` maps scenario titles to a part of the text that must be told; `may_redden` maps others to why they may be red too."""
+    """One breakage. `reddens` maps scenario titles to a part of the text that must be told; `may_redden` maps others to why they may be red too.
+
+    `edit` and `later` change the site's repositories (`own_site`: nothing is changed there), `image` is a script run on the image, `during` acts at a
+    moment of the run, `around` before it - what it returns is called afterwards. `options` narrow the run to what the breakage can touch.
+    """
 
     name: str
     story: str
@@ -51,6 +55,8 @@ class Sabotage:
     may_redden: Mapping[str, str] = field(default_factory=dict)
     feature: str = C4
     edit: Callable[[Trees], None] = lambda _trees: None
+    later: Callable[[Trees], None] | None = None
+    own_site: bool = False
     image: str | None = None
     during: tuple[Moment, Callable[[Bench], object]] | None = None
     around: Callable[[Bench], Callable[[], object]] | None = None
@@ -94,7 +100,9 @@ class Bench:
         """Carry the sabotage out and run its feature under it."""
         began = time.monotonic()
         with ExitStack() as stack:
-            site = stack.enter_context(variant.variant(f"sabotage-{self.sabotage.name}", self._edit))
+            site = State.locate().site_file
+            if not self.sabotage.own_site:
+                site = stack.enter_context(variant.variant(f"sabotage-{self.sabotage.name}", self._edit, later=self.sabotage.later))
             if self.sabotage.image is not None:
                 alias = f"sabotage-{self.sabotage.name}"
                 fingerprint = stack.enter_context(variant.image(alias, self.sabotage.image))

@@ -6,8 +6,9 @@ from collections.abc import Callable
 
 from cleanroom.ssh import KeyPair, Ssh
 from lab.names import PROJECT
-from lab.variant import Trees
 from tests.sabotage.bench import Bench, Moment, Sabotage
+from tests.sabotage.edits import GUIDE as GUIDE_FILE
+from tests.sabotage.edits import REBUILD_END, base, both, impure, unit
 
 NEW = "The machine is new"
 BLANK = "The machine is blank"
@@ -23,35 +24,6 @@ TWICE = "Two strangers agree"
 
 _STOPS = dict.fromkeys((KEY, GUIDE, ACTIVATES, CONVERGE, ENDPOINTS, AGAIN, REBOOT, CUSTODY), "nothing can be judged on a machine whose guide failed")
 _FOLLOWED = Moment("phase-ended", {"name": "follow the guide"})
-_GUIDE = "docs/install.md"
-_REBUILD_END = "cc-ci#cc-ci'"
-
-
-def base(path: str, old: str, new: str) -> Callable[[Trees], None]:
-    """An edit of one file of base."""
-    return lambda trees: trees.rewrite(trees.base / path, old, new)
-
-
-def unit(name: str, text: str) -> Callable[[Trees], None]:
-    """A unit of its own in base's host module."""
-    wanted = f"systemd.units.\"{name}\" = {{ text = ''\n{text}\n''; wantedBy = [ \"multi-user.target\" ]; }};"
-    return base("modules/host.nix", 'networking.hostName = "cc-ci";', f'networking.hostName = "cc-ci";\n  {wanted}')
-
-
-def both(*edits: Callable[[Trees], None]) -> Callable[[Trees], None]:
-    """Several edits, one after the other."""
-
-    def edit(trees: Trees) -> None:
-        for each in edits:
-            each(trees)
-
-    return edit
-
-
-def _impure(setting: str) -> Callable[[Trees], None]:
-    """A system that is evaluated impurely, with one more setting."""
-    more = base("modules/host.nix", "{\n  networking.hostName", f"{{\n  {setting}\n  networking.hostName")
-    return both(base(_GUIDE, "nixos-rebuild switch", "nixos-rebuild switch --impure"), more)
 
 
 def _without(*titles: str) -> dict[str, str]:
@@ -116,8 +88,8 @@ SABOTAGES = (
         story="the guide brings the key by a command that does not say that it does",
         reddens={KEY: "names $BOOTSTRAP_KEY"},
         edit=both(
-            base(_GUIDE, 'ssh root@"$MACHINE" \'umask', 'handy=$BOOTSTRAP_KEY\nssh root@"$MACHINE" \'umask'),
-            base(_GUIDE, '< "$BOOTSTRAP_KEY"', '< "$handy"'),
+            base(GUIDE_FILE, 'ssh root@"$MACHINE" \'umask', 'handy=$BOOTSTRAP_KEY\nssh root@"$MACHINE" \'umask'),
+            base(GUIDE_FILE, '< "$BOOTSTRAP_KEY"', '< "$handy"'),
         ),
     ),
     Sabotage(
@@ -125,7 +97,7 @@ SABOTAGES = (
         story="the guide has a command that does not work as written",
         reddens={GUIDE: "ends with status 0"},
         may_redden=_without(GUIDE),
-        edit=base(_GUIDE, "## 2. Rebuild\n", "## 2. Rebuild\n\n```sh machine\ntest -e /etc/prepared-by-hand\n```\n"),
+        edit=base(GUIDE_FILE, "## 2. Rebuild\n", "## 2. Rebuild\n\n```sh machine\ntest -e /etc/prepared-by-hand\n```\n"),
     ),
     Sabotage(
         name="guide-lacks-a-step",
@@ -143,7 +115,7 @@ SABOTAGES = (
             AGAIN: "the rebuild repairs what the last command broke",
             REBOOT: "the boot brings back the profile's system",
         },
-        edit=base(_GUIDE, _REBUILD_END, f'{_REBUILD_END}\nln -sfn "$(readlink -f /nix/var/nix/profiles/system-1-link)" /run/current-system'),
+        edit=base(GUIDE_FILE, REBUILD_END, f'{REBUILD_END}\nln -sfn "$(readlink -f /nix/var/nix/profiles/system-1-link)" /run/current-system'),
     ),
     Sabotage(
         name="unit-fails-later",
@@ -169,7 +141,7 @@ SABOTAGES = (
         story="a service is scaled to nothing once its unit has converged",
         reddens={CONVERGE: "drone_app: 0 of 1 run"},
         may_redden={ENDPOINTS: "nobody answers for drone", REBOOT: "drone's unit waits in vain for its task"},
-        edit=base(_GUIDE, _REBUILD_END, f"{_REBUILD_END} && /run/current-system/sw/bin/docker service scale --detach drone_app=0"),
+        edit=base(GUIDE_FILE, REBUILD_END, f"{REBUILD_END} && /run/current-system/sw/bin/docker service scale --detach drone_app=0"),
     ),
     Sabotage(
         name="wrong-page",
@@ -193,13 +165,13 @@ SABOTAGES = (
         name="rebuild-restarts",
         story="every rebuild restarts a service that nothing changed",
         reddens={AGAIN: "restarts no unit"},
-        edit=base(_GUIDE, _REBUILD_END, f"{_REBUILD_END} && systemctl restart systemd-journald.service"),
+        edit=base(GUIDE_FILE, REBUILD_END, f"{REBUILD_END} && systemctl restart systemd-journald.service"),
     ),
     Sabotage(
         name="rebuild-builds",
         story="the configuration contains the time, so that no two rebuilds are the same",
         reddens={AGAIN: "a second rebuild builds nothing", ACTIVATES: "cannot tell"},
-        edit=_impure('environment.etc."built".text = toString builtins.currentTime;'),
+        edit=impure('environment.etc."built".text = toString builtins.currentTime;'),
     ),
     Sabotage(
         name="breaks-on-reboot",
@@ -231,6 +203,6 @@ SABOTAGES = (
         story="the system contains something of the machine it was built on",
         reddens={TWICE: "runs /nix/store/"},
         options=("-m", "twice"),
-        edit=_impure('environment.etc."built".text = builtins.readFile "/etc/machine-id";'),
+        edit=impure('environment.etc."built".text = builtins.readFile "/etc/machine-id";'),
     ),
 )

@@ -85,7 +85,12 @@ def _general_name(name: str) -> x509.GeneralName:
 
 @contextmanager
 def tls_server(
-    handler: type[BaseHTTPRequestHandler], leaf: Issued, address: tuple[str, int], *, clients: Path | None = None, asked: list[str | None] | None = None
+    handler: type[BaseHTTPRequestHandler],
+    leaf: Issued,
+    address: tuple[str, int],
+    *,
+    clients: Path | None = None,
+    asked: list[str | None] | None = None,
 ) -> Iterator[ThreadingHTTPServer]:
     """An HTTPS server in a thread. With `clients`, only holders of a certificate of that bundle are let in; `asked` collects the names of SNI."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)

@@ -224,7 +224,7 @@ class _Handler(BaseHTTPRequestHandler):
             self.send_header(name, value)
         self.end_headers()
         self.incus.listeners.append(self.connection)
-        while data := self.rfile.read1(1 << 16):  # type: ignore[attr-defined]
+        while data := self.rfile.read1(1 << 16):
             if data[0] & 0x0F == 8:
                 self.connection.sendall(bytes([0x88, 0]))
                 break

@@ -14,7 +14,7 @@ import socket
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 from cleanroom.ssh import KeyPair, Result, Ssh
 from cleanroom.wait import Waiting, wait_until
@@ -50,7 +50,7 @@ class Sshd:
         self.log = folder / "log"
         self._clients: list[Ssh] = []
 
-    def __enter__(self) -> Sshd:
+    def __enter__(self) -> Self:
         if not PROGRAM.exists():
             raise RuntimeError(f"{PROGRAM} is missing: apt-get install openssh-server (its service need not run)")
         (self.folder / "home").mkdir()

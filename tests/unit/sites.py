@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import copy
 import json
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args, get_origin
+
+from pydantic import BaseModel
 
 #: As little as a site file may say.
 MINIMAL: dict[str, Any] = {
@@ -59,3 +62,21 @@ def _toml(value: Any) -> str:
             return "[" + ", ".join(map(_toml, value)) + "]"
         case _:
             return json.dumps(value)
+
+
+def parts(annotation: Any) -> Iterator[Any]:
+    """A type and all types within it."""
+    yield annotation
+    for part in get_args(annotation):
+        yield from parts(part)
+
+
+def keys(model: type[BaseModel], prefix: str = "") -> Iterator[tuple[str, Any]]:
+    """Every key of a model and of the models within it, by dotted path, with its type; `*` stands for a name that the site chooses."""
+    for name, field in model.model_fields.items():
+        inner = [kind for kind in parts(field.annotation) if isinstance(kind, type) and issubclass(kind, BaseModel)]
+        star = ".*" if any(get_origin(kind) is dict for kind in parts(field.annotation)) else ""
+        if not inner:
+            yield f"{prefix}{name}", field.annotation
+        for kind in inner:
+            yield from keys(kind, f"{prefix}{name}{star}.")

@@ -101,7 +101,9 @@ def test_an_invalid_path_is_refused_by_name(shape: str) -> None:
         parse(json.dumps(INVALID[shape]), where="here")
 
 
-@pytest.mark.parametrize("text", ["", "null", "[]", "{}", "7", '"x"', "[null]", "[[]]", '{"x": 1}', '{"version":2,"storeDir":"/nix/store","info":{}}', "[{"])
+@pytest.mark.parametrize(
+    "text", ["", "null", "[]", "{}", "7", '"x"', "[null]", "[[]]", '{"x": 1}', '{"version":2,"storeDir":"/nix/store","info":{}}', "[{"]
+)
 def test_what_is_no_closure_is_refused(text: str) -> None:
     with pytest.raises(HarnessError):
         parse(text, where="here")

@@ -59,7 +59,7 @@ DEVIATIONS: dict[str, Callable[[list[Record]], object]] = {
     "the line was another": lambda r: setattr(r[0], "where", "docs/install.md:99"),
     "one failed": lambda r: setattr(r[0], "status", 1),
     "one should have failed and did not": lambda r: setattr(r[1], "status", 0),
-    "one never ended": lambda r: (setattr(r[0], "status", None), setattr(r[0], "fate", "limit")),
+    "one never ended": lambda r: vars(r[0]).update(status=None, fate="limit"),
     "one that nobody wrote": lambda r: r.append(Record(3, "docs/install.md:9", "machine", "rm -rf /")),
 }
 
@@ -124,12 +124,21 @@ def test_commands_of_the_guide_and_looks_are_excused(ledger: Ledger) -> None:
 
 
 @pytest.mark.parametrize(
-    ("purpose", "argv"), [("probe", ["rm", "-rf", "/"]), ("probe", ["bash -c ls"]), ("probe", ["find", "/", "-delete"]), ("curiosity", ["ls"]), ("", ["ls"])]
+    ("purpose", "argv"),
+    [("probe", ["rm", "-rf", "/"]), ("probe", ["bash -c ls"]), ("probe", ["find", "/", "-delete"]), ("curiosity", ["ls"]), ("", ["ls"])],
 )
 def test_any_other_command_is_told(ledger: Ledger, purpose: str, argv: list[str]) -> None:
     sent(ledger, "probe", "ls")
     sent(ledger, purpose, *argv)
     with pytest.raises(CheckFailed, match="event 1"):
+        conduct.check_only_looked(ledger, machine())
+
+
+def test_nothing_is_done_again_before_the_guide_has_ended(ledger: Ledger) -> None:
+    sent(ledger, "probe", "ls")
+    sent(ledger, "repetition", "bash", "-c", "nixos-rebuild switch")
+    followed(ledger)
+    with pytest.raises(CheckFailed, match="repetition before the guide's end"):
         conduct.check_only_looked(ledger, machine())
 
 
@@ -203,5 +212,3 @@ def test_anything_else_that_was_pushed_is_told(ledger: Ledger, path: str, option
     pushed(ledger, path, **options)
     with pytest.raises(CheckFailed, match=path):
         conduct.check_deliveries(ledger, machine())
-
-

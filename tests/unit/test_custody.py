@@ -180,7 +180,7 @@ def test_log_ins_that_this_run_made_are_accounted_for(ledger: Ledger) -> None:
 )
 def test_a_log_in_that_is_not_ours_is_told(ledger: Ledger, line: str) -> None:
     ours(ledger, 40001, 40002)
-    with pytest.raises(CheckFailed, match="root from 192.0.2.9"):
+    with pytest.raises(CheckFailed, match=r"root from 192\.0\.2\.9"):
         custody.check_logins(ledger, machine(f"{LINES}{line}\n"))
 
 

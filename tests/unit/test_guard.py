@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 import requests
@@ -91,7 +92,7 @@ def test_the_same_to_a_neighbour_is_refused(wire: requests_mock.Mocker, session:
     assert wire.call_count == 0
 
 
-REFUSED = [
+REFUSED: list[tuple[str, str, str, dict[str, Any], Any]] = [
     ("a read in another project", "GET", "/1.0/instances", {"project": "theirs"}, None),
     ("another project in the address", "GET", "/1.0/instances?project=theirs", {}, None),
     ("both projects, ours by parameter", "GET", "/1.0/instances?project=theirs", OURS, None),
@@ -146,11 +147,14 @@ def test_a_machine_that_was_made_and_given_up_is_nobody_s_to_change(wire: reques
     assert wire.call_count == 0
 
 
-@given(name=st.text(st.characters(exclude_categories=["Cs"]), min_size=1).filter(lambda name: name != "throwaway"), rest=st.sampled_from(["", "/state", "/files"]))
+@given(
+    name=st.text(st.characters(exclude_categories=["Cs"]), min_size=1).filter(lambda name: name != "throwaway"),
+    rest=st.sampled_from(["", "/state", "/files"]),
+)
 def test_no_other_name_passes_however_it_is_spelt(name: str, rest: str) -> None:
     guard = Guard("ours")
     guard.owned.add("throwaway")
-    url = requests.Request("PUT", f"{HOST}/1.0/instances/{requests.utils.quote(name, safe='')}{rest}").prepare().url
+    url = requests.Request("PUT", f"{HOST}/1.0/instances/{quote(name, safe='')}{rest}").prepare().url
     assert url is not None
     with pytest.raises(NotOurs):
         guard.check("PUT", url, params=OURS, body=None)
@@ -164,7 +168,7 @@ def test_every_request_is_bounded(wire: requests_mock.Mocker, session: GuardedSe
 
 
 class Hello(BaseHTTPRequestHandler):
-    def do_GET(self) -> None:  # noqa: N802 - the standard library's name
+    def do_GET(self) -> None:
         self.send_response(200)
         self.send_header("Content-Length", "2")
         self.end_headers()

@@ -55,10 +55,10 @@ def test_scenarios_rows_and_rules_are_found_with_their_line_and_tags(tmp_path: P
     found = read(tmp_path)
     assert found.files == {"deep/x.feature": hashlib.sha256(path.read_bytes()).hexdigest()}
     assert [(planned.identity, planned.line, planned.tags) for planned in found.scenarios] == [
-        ("deep/x.feature: Plain", 8, {"@c4", "@w3"}),
-        ("deep/x.feature: Table of <what> [roof | red]", 16, {"@c4"}),
-        ("deep/x.feature: Table of <what> [door | open]", 21, {"@c4", "@twice"}),
-        ("deep/x.feature: Within", 25, {"@c4", "@rule"}),
+        ("deep/x.feature: Plain", 8, frozenset({"@c4", "@w3"})),
+        ("deep/x.feature: Table of <what> [roof | red]", 16, frozenset({"@c4"})),
+        ("deep/x.feature: Table of <what> [door | open]", 21, frozenset({"@c4", "@twice"})),
+        ("deep/x.feature: Within", 25, frozenset({"@c4", "@rule"})),
     ]
     assert [planned.is_on_request for planned in found.scenarios] == [False, False, True, False]
 

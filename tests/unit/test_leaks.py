@@ -6,20 +6,20 @@ import hashlib
 import io
 import json
 import os
+import subprocess
 import tarfile
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
-from cleanroom.errors import BadInput, CheckFailed, HarnessError
-from cleanroom.leaks import Result, Search, Searcher
+from cleanroom.errors import BadInput, CheckFailed
+from cleanroom.leaks import Search, Searcher
 from cleanroom.redact import Secret
-from tests.unit.leak_corpus import git, zipped
-
-VALUE = b"kX9fQ2mLw7RzT4vB8nYc"
+from tests.unit.leak_corpus import zipped
+from tests.unit.leak_doubt import VALUE, instead_of, is_refused
 
 
 @pytest.fixture(scope="module")
@@ -42,27 +42,6 @@ def folder(tmp_path: Path) -> Path:
     (root / "a" / "b" / "three").write_bytes(os.urandom(5000))
     (root / "a" / "link").symlink_to("../one")
     return root
-
-
-@pytest.fixture
-def repository(tmp_path: Path) -> Path:
-    """A repository of two commits, and a blob that nothing leads to."""
-    git(tmp_path, "init", "-q", "repository")
-    root = tmp_path / "repository"
-    for text in ("first", "second"):
-        (root / "file").write_text(text)
-        git(root, "add", "file")
-        git(root, "commit", "-q", "-m", text)
-    git(root, "hash-object", "-w", "--stdin", stdin=b"nobody's")
-    return root
-
-
-def is_refused(result: Result, *words: str) -> None:
-    assert result.verdict == "cannot tell"
-    text = "\n".join(result.problems)
-    assert all(word in text for word in words), text
-    with pytest.raises(HarnessError):
-        result.check()
 
 
 # ---- what a whole search says
@@ -166,18 +145,6 @@ def test_nothing_there_is_bad_input(search: Search, tmp_path: Path) -> None:
         search.tree(tmp_path / "missing")
 
 
-@contextmanager
-def instead_of(program: str, script: str, folder: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Run `script` where `program` would run; in it, `real` is the real one."""
-    shims = folder / "shims"
-    shims.mkdir()
-    (shims / program).write_text(f'#!/bin/bash\nreal() {{ PATH="${{PATH#*:}}" command {program} "$@"; }}\n{script}\n')
-    (shims / program).chmod(0o755)
-    with monkeypatch.context() as patch:
-        patch.setenv("PATH", f"{shims}:{os.environ['PATH']}")
-        yield
-
-
 @pytest.mark.parametrize(
     ("script", "words"),
     [
@@ -240,125 +207,6 @@ def test_a_gap_can_be_accepted_by_name_and_is_still_told(searcher: Searcher, fol
     assert "the library's own broken samples" in json.dumps(lenient.result.as_data())
 
 
-# ---- git
-
-
-def test_every_object_counts_reachable_or_not(search: Search, repository: Path) -> None:
-    search.repository(repository / ".git")
-    (coverage,) = search.result.coverage
-    assert coverage.complete, coverage.problems
-    assert coverage.scanned.count == 7
-
-
-def test_a_work_tree_is_searched_as_files_and_as_objects(search: Search, repository: Path) -> None:
-    (repository / "file").write_bytes(VALUE)
-    git(repository, "commit", "-q", "-a", "-m", "oops")
-    git(repository, "reset", "-q", "--hard", "HEAD~1")
-    git(repository, "reflog", "expire", "--expire=now", "--all")
-    search.tree(repository)
-    assert len(search.result.coverage) == 2
-    assert not search.result.problems
-    assert {": blob " in finding.place for finding in search.result.findings} == {True}
-
-
-@pytest.mark.parametrize("where", ["config", "FETCH_HEAD", "logs/HEAD", "COMMIT_EDITMSG"])
-def test_a_repositorys_own_files_are_searched(search: Search, repository: Path, where: str) -> None:
-    with (repository / ".git" / where).open("ab") as file:
-        file.write(b"\n# https://bot:" + VALUE + b"@example.org\n")
-    search.tree(repository)
-    assert {finding.place for finding in search.result.findings} == {str(repository / ".git" / where)}
-
-
-def test_a_linked_work_tree_leads_to_its_repository(search: Search, repository: Path, tmp_path: Path) -> None:
-    git(repository, "hash-object", "-w", "--stdin", stdin=VALUE)
-    git(repository, "worktree", "add", "-q", str(tmp_path / "linked"))
-    search.tree(tmp_path / "linked")
-    assert [": blob " in finding.place for finding in search.result.findings] == [True]
-
-
-def test_a_work_tree_whose_repository_is_gone(search: Search, tmp_path: Path) -> None:
-    (tmp_path / ".git").write_text("gitdir: /nowhere\n")
-    search.tree(tmp_path)
-    is_refused(search.result, "the repository that it leads to is not there")
-
-
-def _shallow(repository: Path, target: Path) -> None:
-    git(target.parent, "clone", "-q", "--bare", "--depth=1", f"file://{repository}", str(target))
-
-
-def _partial(repository: Path, target: Path) -> None:
-    git(repository, "config", "uploadpack.allowFilter", "true")
-    git(target.parent, "clone", "-q", "--bare", "--filter=blob:none", f"file://{repository}", str(target))
-
-
-def _empty(_repository: Path, target: Path) -> None:
-    git(target.parent, "init", "-q", "--bare", str(target))
-
-
-def _without_an_object(repository: Path, target: Path) -> None:
-    git(target.parent, "clone", "-q", "--bare", str(repository), str(target))
-    tree = git(target, "rev-parse", "HEAD^{tree}").decode().strip()
-    (target / "objects" / tree[:2] / tree[2:]).unlink()
-
-
-def _damaged(repository: Path, target: Path) -> None:
-    git(target.parent, "clone", "-q", "--bare", str(repository), str(target))
-    commit = git(target, "rev-parse", "HEAD").decode().strip()
-    loose = target / "objects" / commit[:2] / commit[2:]
-    loose.chmod(0o600)
-    loose.write_bytes(loose.read_bytes()[:-8])
-
-
-def _with_garbage(repository: Path, target: Path) -> None:
-    git(target.parent, "clone", "-q", "--bare", str(repository), str(target))
-    (target / "objects" / "pack" / "tmp_pack_x.pack").write_bytes(b"PACK")
-
-
-@pytest.mark.parametrize(
-    ("spoil", "words"),
-    [
-        (_shallow, ["it is shallow"]),
-        (_partial, ["it is partial", "not stored"]),
-        (_empty, ["nothing was listed"]),
-        (_without_an_object, ["not stored"]),
-        (_damaged, ["git's stream of objects ends within", "`git rev-list` ended with"]),
-        (_with_garbage, ["files that are no objects"]),
-    ],
-)
-def test_a_repository_without_its_whole_history(
-    search: Search, repository: Path, tmp_path: Path, spoil: Callable[[Path, Path], None], words: list[str]
-) -> None:
-    spoil(repository, tmp_path / "spoilt")
-    search.repository(tmp_path / "spoilt")
-    is_refused(search.result, *words)
-
-
-@pytest.mark.parametrize(
-    ("script", "words"),
-    [
-        ('case "$*" in *batch-check*) real "$@" | head -n -1;; *) real "$@";; esac', ["scanned, not listed"]),
-        ('case "$*" in *--batch=*) real "$@" | head -c -20;; *) real "$@";; esac', ["listed, not scanned"]),
-        ('case "$*" in *batch-check*) real "$@" | sed "s/ 5$/ 6/";; *) real "$@";; esac', ["listed with 6 bytes, scanned 5"]),
-        ('case "$*" in *rev-list*) exit 3;; *) real "$@";; esac', ["`git rev-list` ended with 3"]),
-        ("exit 0", ["nothing was listed"]),
-    ],
-)
-def test_a_git_that_tells_two_stories(
-    search: Search, repository: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, script: str, words: list[str]
-) -> None:
-    with instead_of("git", script, tmp_path, monkeypatch):
-        search.repository(repository / ".git")
-    is_refused(search.result, *words)
-
-
-def test_objects_of_a_repository_elsewhere(search: Search) -> None:
-    listing = [b"1" * 40 + b" blob 20\n", b"2" * 40 + b" blob 3\n"]
-    stream = io.BytesIO(listing[0] + VALUE + b"\n" + listing[1] + b"abc\n")
-    search.objects("cache of the throwaway", listing, stream)
-    assert [finding.place for finding in search.result.findings] == [f"cache of the throwaway: blob {'1' * 40}"]
-    assert not search.result.problems
-
-
 # ---- another machine's folders, as a tar stream
 
 
@@ -412,6 +260,22 @@ def test_a_value_in_a_tar_stream(search: Search, where: str) -> None:
     assert not search.result.problems
 
 
+@pytest.mark.parametrize("form", ["gnu", "posix"])
+def test_files_with_holes(search: Search, tmp_path: Path, form: str) -> None:
+    with (tmp_path / "sparse").open("wb") as file:
+        for place in range(0, 2**24, 2**20):
+            file.seek(place)
+            file.write(b"x" * 5000)
+        file.seek(2**25)
+        file.write(VALUE)
+    size = (tmp_path / "sparse").stat().st_size
+    stream = subprocess.run(["tar", "-C", tmp_path, "-c", "-S", f"--format={form}", "."], capture_output=True, check=True).stdout
+    assert len(stream) < size / 2
+    search.archive("files", io.BytesIO(stream), [("/sparse", size)])
+    assert [finding.place for finding in search.result.findings] == ["files: ./sparse"]
+    assert not search.result.problems
+
+
 @pytest.mark.parametrize(
     ("inventory", "words"),
     [
@@ -429,9 +293,10 @@ def test_an_inventory_that_does_not_fit_the_stream(search: Search, inventory: li
 
 
 def test_a_stream_cut_at_any_place(searcher: Searcher) -> None:
+    """Even right behind the last member: only the archive's own end says that nothing is missing."""
     whole = tarred(STORE, links=HARD).getvalue()
-    end = whole.rindex(b"nix/store/d") + 512
-    for length in range(0, end, 97):
+    end = whole.rindex(b"./nix/store/d") + 512
+    for length in (*range(0, end, 97), end):
         search = Search(searcher)
         search.archive("store", io.BytesIO(whole[:length]), INVENTORY)
         is_refused(search.result)
@@ -483,6 +348,17 @@ def test_patterns_find_what_nobody_here_knows(tmp_path: Path) -> None:
     assert {(finding.secret, finding.form, finding.place) for finding in search.result.findings} == {
         ("Gandi token", "pattern", str(tmp_path / "one"))
     }
+
+
+def test_a_pattern_sees_its_neighbours_across_reads() -> None:
+    """A run of letters that is too long stays too long where one read ends within it; one that fits is found wherever a read ends."""
+    searcher = Searcher({}, patterns={"Gandi token": r"\b[A-Za-z0-9]{24}\b"})
+    for shift in range(-80, 280):
+        search = Search(searcher)
+        text = b" " * (2**19 + shift)
+        items = {"too long": text + b"x" * 60, "fits": text + b"x" * 24 + b"-" * 300, "at the end": text + b"x" * 24}
+        search.texts("m", items.items(), {name: len(item) for name, item in items.items()}, listed_by="wc", scanned_by="cat")
+        assert {finding.place for finding in search.result.findings} == {"m: fits", "m: at the end"}
 
 
 def test_a_pattern_that_cannot_be_searched_for_is_bad_input() -> None:

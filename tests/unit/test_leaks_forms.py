@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import hashlib
 import string
 
 import pytest
@@ -43,6 +44,13 @@ def test_folded_lines_may_be_indented(value: bytes, before: bytes, columns: int)
 def test_no_literal_is_short_or_endless(value: bytes) -> None:
     for literal in leak_forms.literals(Part("", value)):
         assert leak_parts.SHORTEST <= len(literal) <= leak_forms.LONGEST
+
+
+def test_a_long_value_is_found_by_its_middle() -> None:
+    value = hashlib.shake_256(b"long").digest(5000)
+    for literal, form in leak_forms.literals(Part("", value)).items():
+        assert len(literal) <= leak_forms.LONGEST
+        assert form != "raw" or literal in value[2000:3000]
 
 
 def test_each_form_has_its_name() -> None:

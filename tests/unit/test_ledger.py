@@ -9,7 +9,7 @@ import threading
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cleanroom.errors import HarnessError
@@ -61,6 +61,7 @@ def test_the_head_is_the_digest_that_the_next_line_would_follow(ledger: Ledger) 
     assert ledger.record("two")["prev"] == head
 
 
+@settings(max_examples=15)
 @given(facts=st.lists(st.dictionaries(st.from_regex(r"[a-z]{5,8}", fullmatch=True), JSON), min_size=1, max_size=4))
 def test_any_fact_survives_the_way_through_the_file(tmp_path_factory: pytest.TempPathFactory, facts: list[dict[str, object]]) -> None:
     ledger = Ledger(tmp_path_factory.mktemp("ledger"), Redactor())

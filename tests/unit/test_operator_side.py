@@ -84,15 +84,22 @@ def test_nothing_of_the_desk_is_left(ssh: Ssh, notes: Notes, tmp_path: Path) -> 
     with Desk(ssh, notes.record, scratch=tmp_path) as desk:
         assert desk.folder.stat().st_mode & 0o777 == 0o700
         assert (desk.folder / "key").stat().st_mode & 0o777 == 0o600
-    assert not desk.folder.exists()
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_tool_that_is_missing_is_named_and_leaves_nothing(ssh: Ssh, notes: Notes, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
-    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
     with pytest.raises(BadInput, match="`ssh` is not installed"), Desk(ssh, notes.record, scratch=tmp_path):
         pass
     assert list(tmp_path.iterdir()) == []
+
+
+def test_the_desk_may_stand_in_a_folder_whose_name_has_a_blank(sshd: Sshd, ssh: Ssh, notes: Notes, tmp_path: Path) -> None:
+    (tmp_path / "my files").mkdir()
+    with Desk(ssh, notes.record, scratch=tmp_path / "my files") as desk:
+        assert at(desk, "ssh", "-p", str(sshd.port), f"{sshd.user}@{ADDRESS}", "echo hello").stdout == b"hello\n"
+        desk.account()
+    assert len(notes.of("ssh-login")) == 1
 
 
 @pytest.fixture
@@ -134,7 +141,7 @@ def _exchange(process: subprocess.Popen[bytes], link: socket.socket, there: byte
 def test_the_relay_refuses_every_host_but_one(echo: socket.socket, tmp_path: Path, host: str) -> None:
     with start_relay(host, echo.getsockname()[1], tmp_path / "ports") as process:
         out, err = process.communicate(timeout=10)
-    echo.setblocking(False)  # noqa: FBT003 - the standard library's own signature
+    echo.setblocking(False)
     with pytest.raises(BlockingIOError):
         echo.accept()
     assert (process.returncode, out) == (1, b"")

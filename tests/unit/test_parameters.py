@@ -88,7 +88,7 @@ def opened(name: str, value: str) -> dict[str, vault.Opened]:
     ],
 )
 def test_a_parameter_that_moved_to_secrets_is_told_without_its_neighbours(name: str, value: str) -> None:
-    with pytest.raises(CheckFailed, match=f"secrets.yaml: a/{name} is `domain`"):
+    with pytest.raises(CheckFailed, match=f"secrets.yaml: a/{name} is domain"):
         parameters.check_none_in_secrets(opened(name, value), [GATEWAY, DOMAIN], "secrets")
 
 

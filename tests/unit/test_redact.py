@@ -25,7 +25,7 @@ def redactor(*values: bytes | str) -> Redactor:
 
 def test_a_secret_shows_itself_to_nobody() -> None:
     secret = Secret(VALUE, name="password")
-    shown = f"{secret} {secret!r} {[secret]} {({'k': secret})}"
+    shown = f"{secret} {secret!r} {[secret]} { ({'k': secret}) }"
     assert VALUE not in shown
     assert "password" in shown
     assert (secret.text(), secret.reveal(), len(secret)) == (VALUE, VALUE.encode(), len(VALUE.encode()))

@@ -13,12 +13,18 @@ import pytest
 
 from cleanroom import repository
 from cleanroom.errors import BadInput, HarnessError, OutOfReach
+from cleanroom.repository import Repository
 from cleanroom.site import Credential, Forge, SecretSource
 from tests.unit.authority import Authority, tls_server
 from tests.unit.loopback import free_port
 
 TOKEN = "t0ken-of-the-bot"
-FILES = {"flake.nix": b"{ }\n", "docs/install.md": b"# Install\n", "secret/dropped.txt": b"$Format:%H$\n", ".gitattributes": b"secret export-ignore\n"}
+FILES = {
+    "flake.nix": b"{ }\n",
+    "docs/install.md": b"# Install\n",
+    "secret/dropped.txt": b"$Format:%H$\n",
+    ".gitattributes": b"secret export-ignore\n",
+}
 
 
 def git(folder: Path, *arguments: str) -> str:
@@ -52,10 +58,10 @@ class Smart(BaseHTTPRequestHandler):
     root: Path
     leaks: list[str]
 
-    def do_GET(self) -> None:  # noqa: N802 - the standard library's name
+    def do_GET(self) -> None:
         self._serve(b"")
 
-    def do_POST(self) -> None:  # noqa: N802 - the standard library's name
+    def do_POST(self) -> None:
         self._serve(self.rfile.read(int(self.headers["Content-Length"])))
 
     def _serve(self, body: bytes) -> None:
@@ -115,9 +121,10 @@ def served(work: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ser
     for name in ("public", "private"):
         git(root, "clone", "--quiet", "--bare", str(work), f"{name}.git")
     authority = Authority(root / "ca")
-    handler = type("Handler", (Smart,), {"root": root, "leaks": []})
+    leaks: list[str] = []
+    handler = type("Handler", (Smart,), {"root": root, "leaks": leaks})
     with tls_server(handler, authority.issue("127.0.0.1"), ("127.0.0.1", 0)) as server:
-        yield Served(f"https://127.0.0.1:{server.server_address[1]}", Forge(trust=authority.bundle), handler.leaks)
+        yield Served(f"https://127.0.0.1:{server.server_address[1]}", Forge(trust=authority.bundle), leaks)
 
 
 @pytest.fixture
@@ -126,42 +133,44 @@ def credential(monkeypatch: pytest.MonkeyPatch) -> Credential:
     return Credential(user="bot", token=SecretSource(env="SUITE_TEST_TOKEN"))
 
 
-def test_a_public_repository_is_fetched_whole(served: Served, work: Path, tmp_path: Path) -> None:
-    found = repository.fetch(served.public, "HEAD", tmp_path / "copy", forge=served.forge)
-    assert found.commit == git(work, "rev-parse", "main")
-    assert found.read("docs/install.md") == b"# Install\n"
-    assert sorted(entry.path for entry in found.entries()) == sorted(FILES)
-    assert git(tmp_path / "copy", "rev-parse", "refs/heads/other") == git(work, "rev-parse", "other")
+@pytest.fixture(scope="module")
+def copy(served: Served, tmp_path_factory: pytest.TempPathFactory) -> Repository:
+    """The public repository, fetched."""
+    return repository.fetch(served.public, "HEAD", tmp_path_factory.mktemp("fetched") / "copy", forge=served.forge)
+
+
+def test_a_public_repository_is_fetched_whole(copy: Repository, work: Path) -> None:
+    assert copy.commit == git(work, "rev-parse", "main")
+    assert copy.read("docs/install.md") == b"# Install\n"
+    assert sorted(entry.path for entry in copy.entries()) == sorted(FILES)
+    assert git(copy.folder, "rev-parse", "refs/heads/other") == git(work, "rev-parse", "other")
 
 
 @pytest.mark.parametrize("revision", ["main", "v1", "refs/heads/main"])
-def test_a_revision_is_found_by_any_of_its_names(served: Served, work: Path, tmp_path: Path, revision: str) -> None:
-    assert repository.fetch(served.public, revision, tmp_path / "copy", forge=served.forge).commit == git(work, "rev-parse", "main")
+def test_a_revision_is_found_by_any_of_its_names(work: Path, tmp_path: Path, revision: str) -> None:
+    assert repository.fetch(str(work), revision, tmp_path / "copy", forge=Forge()).commit == git(work, "rev-parse", "main")
 
 
-def test_a_revision_is_found_by_its_object_name(served: Served, work: Path, tmp_path: Path) -> None:
+def test_a_revision_is_found_by_its_object_name(work: Path, tmp_path: Path) -> None:
     commit = git(work, "rev-parse", "other")
-    assert repository.fetch(served.public, commit, tmp_path / "copy", forge=served.forge).read("flake.nix") == b"{ other = true; }\n"
+    assert repository.fetch(str(work), commit, tmp_path / "copy", forge=Forge()).read("flake.nix") == b"{ other = true; }\n"
 
 
-def test_a_revision_that_is_not_there_is_bad_input(served: Served, tmp_path: Path) -> None:
+def test_a_revision_that_is_not_there_is_bad_input(work: Path, tmp_path: Path) -> None:
     with pytest.raises(BadInput, match="no revision v9"):
-        repository.fetch(served.public, "v9", tmp_path / "copy", forge=served.forge)
+        repository.fetch(str(work), "v9", tmp_path / "copy", forge=Forge())
 
 
-def test_a_file_that_is_not_there_is_bad_input(served: Served, tmp_path: Path) -> None:
-    found = repository.fetch(served.public, "HEAD", tmp_path / "copy", forge=served.forge)
-    for path in ("docs/none.md", "docs", ""):
-        with pytest.raises(BadInput, match="there is no file"):
-            found.read(path)
+@pytest.mark.parametrize("path", ["docs/none.md", "docs", ""])
+def test_a_file_that_is_not_there_is_bad_input(copy: Repository, path: str) -> None:
+    with pytest.raises(BadInput, match="there is no file"):
+        copy.read(path)
 
 
-def test_every_file_of_the_tree_is_exported_as_it_is(served: Served, tmp_path: Path) -> None:
+def test_every_file_of_the_tree_is_exported_as_it_is(copy: Repository, tmp_path: Path) -> None:
     """Whatever the tree's own attributes say of archives."""
-    (tmp_path / "export").mkdir()
-    repository.fetch(served.public, "HEAD", tmp_path / "copy", forge=served.forge).export(tmp_path / "export")
-    exported = {str(path.relative_to(tmp_path / "export")): path.read_bytes() for path in (tmp_path / "export").rglob("*") if path.is_file()}
-    assert exported == FILES
+    copy.export(tmp_path)
+    assert {str(path.relative_to(tmp_path)): path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()} == FILES
 
 
 def test_a_private_repository_is_fetched_with_its_credential_and_refused_without(served: Served, tmp_path: Path, credential: Credential) -> None:

@@ -98,5 +98,3 @@ def test_a_report_folder_that_cannot_be_made_is_our_trouble(tmp_path: Path, said
     (tmp_path / "reports").write_text("a file")
     with pytest.raises(HarnessError, match="cannot make the report folder"):
         Run(tmp_path / "reports", Options(), announce=said.append)
-
-

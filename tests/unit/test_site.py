@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any
 
 import pytest
 from pydantic import BaseModel
 
 from cleanroom.errors import BadInput
 from cleanroom.site import SecretSource, Site
-from tests.unit.sites import MINIMAL, Gone, write
+from tests.unit.sites import MINIMAL, Gone, keys, parts, write
 
 
 def mistakes(folder: Path, edits: dict[str, Any]) -> list[str]:
@@ -68,10 +67,18 @@ MISTAKES: list[tuple[str, dict[str, Any], str]] = [
     ("neither file nor env", {"secrets.credential.token": {}}, "secrets.credential.token: expected exactly one of file and env"),
     ("both token and deploy key", {"secrets.credential.deploy_key": "key"}, "secrets.credential: expected exactly one of token and deploy_key"),
     ("no credential", {"secrets.credential": {}}, "secrets.credential: expected exactly one of token and deploy_key"),
-    ("an image's access without its key", {"access.method": "image"}, "access: method image needs private_key: the half that the image does not hold"),
+    (
+        "an image's access without its key",
+        {"access.method": "image"},
+        "access: method image needs private_key: the half that the image does not hold",
+    ),
     ("a visitor who is not root", {"access.user": "admin"}, "access.user: input should be 'root'"),
     ("an endpoint outside the domain", {"endpoint.0.host": "ci.example.org"}, "(whole file): host ci.example.org is outside the domain ci.example"),
-    ("an endpoint that only ends like it", {"endpoint.0.host": "evilci.example"}, "(whole file): host evilci.example is outside the domain ci.example"),
+    (
+        "an endpoint that only ends like it",
+        {"endpoint.0.host": "evilci.example"},
+        "(whole file): host evilci.example is outside the domain ci.example",
+    ),
     ("a webhook outside the domain", {"webhook.host": "hook.test"}, "(whole file): host hook.test is outside the domain ci.example"),
     (
         "a throwaway named like a neighbour",
@@ -170,42 +177,32 @@ def at(site: BaseModel, path: str) -> Any:
 def test_a_path_on_this_side_stands_relative_to_the_site_file(tmp_path: Path, path: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir("/")
     monkeypatch.setenv("HOME", "/home/somebody")
-    for given, anchored in (("keys/x", tmp_path / "keys/x"), ("../x", tmp_path / "../x"), ("/abs/x", Path("/abs/x")), ("~/x", Path("/home/somebody/x"))):
+    for given, anchored in (
+        ("keys/x", tmp_path / "keys/x"),
+        ("../x", tmp_path / "../x"),
+        ("/abs/x", Path("/abs/x")),
+        ("~/x", Path("/home/somebody/x")),
+    ):
         assert at(Site.load(write(tmp_path, {path: given})), path) == anchored
 
 
 def test_every_path_on_this_side_is_anchored(tmp_path: Path) -> None:
     """No model has a `Path` that the list above forgot."""
-    nested = {"secrets.credential.deploy_key", "secrets.credential.token.file", "guide.secrets.*.file", "canonical.private_key"}
-    assert {path for path, kind in fields(Site) if Path in kinds(kind)} == {*PATHS, *nested}
+    nested = {"secrets.credential.deploy_key", "secrets.credential.token.file", "guide.secrets.*.file", "canonical.private_key", "leaks.repositories"}
+    assert {path for path, kind in keys(Site) if Path in parts(kind)} == {*PATHS, *nested}
     edits: dict[str, Any] = {
         "secrets.credential": {"token": {"file": "token"}},
         "guide.secrets": {"TOKEN": {"file": "guide-token"}},
         "canonical": {"address": "a", "host_key": "k", "private_key": "canonical-key"},
+        "leaks.repositories": ["one.git", "/two.git"],
     }
     site = Site.load(write(tmp_path, edits))
     assert at(site, "secrets.credential.token.file") == tmp_path / "token"
     assert at(site, "guide.secrets.TOKEN.file") == tmp_path / "guide-token"
     assert at(site, "canonical.private_key") == tmp_path / "canonical-key"
+    assert at(site, "leaks.repositories") == (tmp_path / "one.git", Path("/two.git"))
     site = Site.load(write(tmp_path, {"secrets.credential": {"deploy_key": "deploy"}}))
     assert at(site, "secrets.credential.deploy_key") == tmp_path / "deploy"
-
-
-def kinds(annotation: Any) -> Iterator[Any]:
-    yield annotation
-    for part in get_args(annotation):
-        yield from kinds(part)
-
-
-def fields(model: type[BaseModel], prefix: str = "") -> Iterator[tuple[str, Any]]:
-    """Every key of a model and of those within it, by path; `*` stands for a name that the site chooses."""
-    for name, field in model.model_fields.items():
-        inner = [kind for kind in kinds(field.annotation) if isinstance(kind, type) and issubclass(kind, BaseModel)]
-        star = ".*" if any(kind is dict or getattr(kind, "__origin__", None) is dict for kind in kinds(field.annotation)) else ""
-        if not inner:
-            yield f"{prefix}{name}", field.annotation
-        for kind in inner:
-            yield from fields(kind, f"{prefix}{name}{star}.")
 
 
 def test_what_only_looks_like_a_path_here_is_left_alone(tmp_path: Path) -> None:

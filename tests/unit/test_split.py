@@ -112,8 +112,7 @@ def test_a_value_that_sops_left_in_clear_is_told(tree: Tree, values: dict[str, A
 
 
 def test_a_value_that_was_added_by_hand_is_told_by_its_name(tree: Tree) -> None:
-    text = bytes(GOOD[FILE]) if isinstance(GOOD[FILE], bytes) else b""  # type: ignore[arg-type]
-    secrets = tree.commit({**GOOD, FILE: b"added: by hand\n" + text})
+    secrets = tree.commit({**GOOD, FILE: b"added: by hand\n" + sops_file(VALUES, BOOTSTRAP)})
     with pytest.raises(CheckFailed, match="added stands in clear"):
         split.check_all_encrypted(attempts(secrets), secrets)
 
@@ -159,9 +158,13 @@ def test_every_file_must_be_for_the_bootstrap_key(tree: Tree) -> None:
 
 
 def lock(revision: str, url: str = URL) -> str:
-    nodes = {"root": {"inputs": {"secrets": "secrets", "other": ["sops", "keys"]}}, "sops": {"inputs": {"keys": ["secrets"]}}}
-    nodes["root"]["inputs"]["sops"] = "sops"
-    return json.dumps({"nodes": {**nodes, "secrets": {"locked": {"type": "git", "rev": revision, "url": url}}}, "root": "root", "version": 7})
+    """Base's lock: `secrets` is an input of its own, `other` follows what `sops` has under the name `keys`, which follows `secrets`."""
+    nodes = {
+        "root": {"inputs": {"secrets": "secrets", "sops": "sops", "other": ["sops", "keys"]}},
+        "sops": {"inputs": {"keys": ["secrets"]}},
+        "secrets": {"locked": {"type": "git", "rev": revision, "url": url}},
+    }
+    return json.dumps({"nodes": nodes, "root": "root", "version": 7})
 
 
 MODULES = '[submodule "keys"]\n\tpath = keys\n\turl = {url}\n[submodule "lib"]\n\tpath = lib\n\turl = https://forge.example/lib\n'

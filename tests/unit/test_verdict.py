@@ -104,7 +104,12 @@ CASES: list[tuple[str, Edit, str, str]] = [
     ("one not selected", selecting(NEW), "INCOMPLETE", "not asked for: 1 of 3 scenarios"),
     ("no inventory", without(kind="inventory"), "INCOMPLETE", "nobody knows which scenarios there are"),
     ("machine not gone", without(kind="machine-gone"), "INCOMPLETE", "the throwaway throwaway was not seen to be gone"),
-    ("machine kept", lambda e: with_event(event("machine-kept", name="throwaway"))(without(kind="machine-gone")(e)), "INCOMPLETE", "not seen to be gone"),
+    (
+        "machine kept",
+        lambda e: with_event(event("machine-kept", name="throwaway"))(without(kind="machine-gone")(e)),
+        "INCOMPLETE",
+        "not seen to be gone",
+    ),
     (
         "one of two machines not gone",
         with_event(event("hypervisor", action="create", instance="throwaway-2")),
@@ -176,8 +181,11 @@ def test_nothing_becomes_acceptance_without_all_that_it_rests_on(missing: str) -
     assert judge(without(kind=missing)(green())).evidence_class != "ACCEPTANCE"
 
 
-@pytest.mark.parametrize("edit", [case[1] for case in CASES], ids=[case[0] for case in CASES])
-def test_only_a_complete_run_is_acceptance(edit: Edit) -> None:
+INCOMPLETE = [case for case in CASES if case[2] == "INCOMPLETE"]
+
+
+@pytest.mark.parametrize("edit", [case[1] for case in INCOMPLETE], ids=[case[0] for case in INCOMPLETE])
+def test_a_run_that_is_not_complete_is_no_acceptance(edit: Edit) -> None:
     assert judge(edit(green())).evidence_class != "ACCEPTANCE"
 
 

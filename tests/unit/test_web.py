@@ -34,7 +34,7 @@ class Server(BaseHTTPRequestHandler):
     seen: list[str | None]
     failures = 0
 
-    def do_GET(self) -> None:  # noqa: N802 - the standard library's name
+    def do_GET(self) -> None:
         host = self.headers.get("Host")
         self.seen.append(host)
         if type(self).failures:
@@ -47,11 +47,17 @@ class Server(BaseHTTPRequestHandler):
         else:
             self._answer(404, b"404 page not found")
 
-    def do_POST(self) -> None:  # noqa: N802 - the standard library's name
+    def do_POST(self) -> None:
         body = self.rfile.read(int(self.headers["Content-Length"]))
         expected = "sha256=" + hmac.new(HMAC.reveal(), body, hashlib.sha256).hexdigest()
         good = self.headers.get("X-Hub-Signature-256") == expected
-        statuses = {"strict": 202 if good else 401, "trusting": 202, "broken": 500, "deaf": 401, "careless": 202 if "X-Hub-Signature-256" not in self.headers or good else 401}
+        statuses = {
+            "strict": 202 if good else 401,
+            "trusting": 202,
+            "broken": 500,
+            "deaf": 401,
+            "careless": 202 if "X-Hub-Signature-256" not in self.headers or good else 401,
+        }
         self._answer(statuses[self.bridge], b"")
 
     def _answer(self, status: int, body: bytes, *, location: str = "") -> None:

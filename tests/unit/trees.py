@@ -13,6 +13,8 @@ import pyrage
 from cleanroom import vault
 from cleanroom.repository import Repository
 
+Files = Mapping[str, str | bytes]
+Names = Mapping[str, str]
 URL = "https://forge.example/site/secrets"
 
 
@@ -24,7 +26,7 @@ class Tree:
         folder.mkdir(parents=True)
         self._git("init", "--quiet", "--initial-branch=main")
 
-    def commit(self, files: Mapping[str, str | bytes], *, links: Mapping[str, str] | None = None, submodules: Mapping[str, str] | None = None) -> Repository:
+    def commit(self, files: Files, *, links: Names | None = None, submodules: Names | None = None) -> Repository:
         """Commit exactly these files; `links` are path to target, `submodules` path to commit. A path that ends in `*` is made executable."""
         self._git("rm", "-r", "--quiet", "--cached", "--ignore-unmatch", ".")
         for path, content in files.items():

@@ -41,7 +41,7 @@ def main(program: str) -> None:
     (HERE / ".sops.yaml").write_text(config, encoding="utf-8")
     for plain in sorted((HERE / "plain").iterdir()):
         sealed = HERE / plain.name
-        command = [program, "--config", HERE / ".sops.yaml", "encrypt", "--filename-override", sealed, plain]
+        command = [program, "--config", str(HERE / ".sops.yaml"), "encrypt", "--filename-override", str(sealed), str(plain)]
         sealed.write_bytes(subprocess.run(command, check=True, capture_output=True, env={"HOME": os.devnull, "PATH": os.environ["PATH"]}).stdout)
 
 

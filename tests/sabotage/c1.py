@@ -1,0 +1,195 @@
+"""C1's sabotages: how somebody would blur the line between what is public and what is secret."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+from collections.abc import Callable
+
+from lab.names import CANONICAL_HOST, DOMAIN, PROJECT, SECRETS
+from lab.repositories import bare
+from lab.state import State
+from lab.variant import Trees
+from tests.sabotage.bench import Bench, Sabotage
+from tests.sabotage.edits import SOPS_FILE, base, reseal
+
+FEATURE = "c1_secrets_split.feature"
+NOTHING = "The secrets repository holds secrets and nothing that thinks"
+AUTHENTIC = "Every value is encrypted and every file is authentic"
+RECIPIENTS = "Each file is encrypted to those its rules name"
+LOCKED = "Base consumes the revision under test"
+PRIVATE = "The secrets repository is private"
+PARAMETERS = "Instance parameters stay in base, each defined once"
+REPOINT = "One edit repoints the instance"
+DRIFT = "The canonical host has not drifted"
+
+#: The scenarios that need no machine.
+STATIC = ("-m", "w2")
+_IN_PIECES = f'builtins.concatStringsSep "." {json.dumps(DOMAIN.split(".")).replace(",", "")}'
+_SEALED = {PARAMETERS: "a file that cannot be opened cannot be looked into for parameters"}
+
+
+def _in_secrets(path: str, text: str, *, mode: int = 0o644) -> Callable[[Trees], None]:
+    def edit(trees: Trees) -> None:
+        (trees.secrets / path).write_text(text)
+        (trees.secrets / path).chmod(mode)
+
+    return edit
+
+
+def _tamper(pattern: str, replacement: str) -> Callable[[Trees], None]:
+    """Change the sops file's own text, without the key."""
+
+    def edit(trees: Trees) -> None:
+        path = trees.secrets / SOPS_FILE
+        text, count = re.subn(pattern, replacement, path.read_text(), count=1)
+        assert count, f"nothing to change: {pattern}"
+        path.write_text(text)
+
+    return edit
+
+
+def _open_to_all(_bench: Bench) -> Callable[[], object]:
+    """The forge serves the private repository to everybody, under another name."""
+    state = State.locate()
+    copy = bare(state, "cc-ci-open")
+    shutil.copytree(bare(state, SECRETS), copy)
+    return lambda: shutil.rmtree(copy)
+
+
+def _drift(bench: Bench) -> Callable[[], object]:
+    def there(command: str) -> str:
+        return bench.incus("exec", CANONICAL_HOST, "--project", PROJECT, "--", "sh", "-c", command)
+
+    there("ln -sfn $(readlink -f /nix/var/nix/profiles/system-1-link) /run/current-system")
+    return lambda: there("ln -sfn $(readlink -f /nix/var/nix/profiles/system) /run/current-system")
+
+
+SABOTAGES = (
+    Sabotage(
+        name="script-among-secrets",
+        story="a deploy script found its way into the repository of secrets",
+        feature=FEATURE,
+        options=STATIC,
+        reddens={NOTHING: "deploy.sh"},
+        may_redden={AUTHENTIC: "it is no sops file either", RECIPIENTS: "nor is it encrypted to anybody", **_SEALED},
+        edit=_in_secrets("deploy.sh", "#!/bin/sh\nnixos-rebuild switch\n"),
+    ),
+    Sabotage(
+        name="executable-readme",
+        story="a file of secrets can be executed",
+        feature=FEATURE,
+        options=STATIC,
+        reddens={NOTHING: "README.md (mode 100755)"},
+        edit=lambda trees: (trees.secrets / "README.md").chmod(0o755),
+    ),
+    Sabotage(
+        name="value-in-clear",
+        story="somebody typed a value over its ciphertext",
+        feature=FEATURE,
+        options=STATIC,
+        reddens={AUTHENTIC: "drone/rpc_secret"},
+        may_redden=_SEALED,
+        edit=_tamper(r"rpc_secret: ENC\[[^\]]*\]", "rpc_secret: hunter2"),
+    ),
+    Sabotage(
+        name="value-renamed",
+        story="an encrypted value was moved to another name",
+        feature=FEATURE,
+        options=STATIC,
+        reddens={AUTHENTIC: "secrets.yaml"},
+        may_redden=_SEALED,
+        edit=_tamper("rpc_secret:", "rpc_token:"),
+    ),
+    Sabotage(
+        name="mac-of-another",
+        story="the MAC was dropped, as after a merge by hand",
+        feature=FEATURE,
+        options=STATIC,
+        reddens={AUTHENTIC: "secrets.yaml"},
+        may_redden={NOTHING: "without a MAC it is no sops file", RECIPIENTS: "without a MAC it is no sops file", **_SEALED},
+        edit=_tamper(r"\n( *)mac: ENC\[[^\]]*\]", r"\n\1mac: ''"),
+    ),
+    Sabotage(
+        name="recipient-forgotten",
+        story="the rules name a recipient for whom nobody has encrypted the file again",
+        feature=FEATURE,
+        options=STATIC,
+        reddens={RECIPIENTS: "age1qyqszqgpqyqszqgpqyqszqgpqyqszqgpqyqszqgpqyqszqgpqyqs3290gq"},
+        edit=lambda trees: trees.rewrite(
+            trees.secrets / ".sops.yaml", "    age:\n", "    age:\n      - age1qyqszqgpqyqszqgpqyqszqgpqyqszqgpqyqszqgpqyqszqgpqyqs3290gq\n"
+        ),
+    ),
+    Sabotage(
+        name="bootstrap-left-out",
+        story="the file is encrypted to the canonical host alone",
+        feature=FEATURE,
+        options=STATIC,
+        reddens={RECIPIENTS: "has exactly the recipients", AUTHENTIC: ""},
+        may_redden=_SEALED,
+        edit=reseal(lambda _tree: None, recipients=lambda found: found[1:]),
+    ),
+    Sabotage(
+        name="lock-left-behind",
+        story="secrets has moved on, and base still locks the commit before",
+        feature=FEATURE,
+        options=STATIC,
+        reddens={LOCKED: "base has locked secrets at"},
+        later=_in_secrets("LICENSE", "All rights reserved.\n"),
+    ),
+    Sabotage(
+        name="input-from-elsewhere",
+        story="base takes its secrets from somebody's fork",
+        feature=FEATURE,
+        options=STATIC,
+        reddens={LOCKED: "somebodys-fork"},
+        later=lambda trees: trees.rewrite(trees.base / "flake.lock", "/cc-ci-secrets", "/somebodys-fork"),
+    ),
+    Sabotage(
+        name="open-to-all",
+        story="the repository of secrets was made public",
+        feature=FEATURE,
+        options=("-k", "private"),
+        reddens={PRIVATE: "refuse"},
+        edit=lambda trees: trees.rewrite(trees.site_file, f"/sabotage-open-to-all/{SECRETS}", "/recipe-maintainers/cc-ci-open"),
+        around=_open_to_all,
+    ),
+    Sabotage(
+        name="parameter-twice",
+        story="a module says the domain again, in words of its own",
+        feature=FEATURE,
+        options=STATIC,
+        reddens={PARAMETERS: "instance parameter domain is defined exactly once"},
+        edit=base("modules/drone.nix", '"drone.${instance.domain}"', f'"drone.${{"{DOMAIN}"}}"'),
+    ),
+    Sabotage(
+        name="parameter-in-secrets",
+        story="the domain was moved to secrets",
+        feature=FEATURE,
+        options=STATIC,
+        reddens={PARAMETERS: "domain"},
+        edit=reseal(lambda tree: tree.update(domain=DOMAIN)),
+    ),
+    Sabotage(
+        name="domain-in-pieces",
+        story="a module puts the domain together from pieces, where no search for parameters finds it",
+        feature=FEATURE,
+        options=("-k", "repoints"),
+        reddens={REPOINT: DOMAIN},
+        edit=base(
+            "modules/host.nix",
+            "{\n  networking.hostName",
+            f'{{\n  environment.etc."issue".text = {_IN_PIECES};\n  networking.hostName',
+        ),
+    ),
+    Sabotage(
+        name="canonical-host-drifted",
+        story="somebody switched the canonical host to another system by hand",
+        feature=FEATURE,
+        options=("-k", "drifted"),
+        own_site=True,
+        reddens={DRIFT: "nixos-system-"},
+        around=_drift,
+    ),
+)

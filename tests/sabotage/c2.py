@@ -1,0 +1,164 @@
+"""C2's sabotages: how a certificate that is not git's would be served, and one that is would be let go stale."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from cryptography.hazmat.primitives.serialization import Encoding
+
+from lab.ca import Authority
+from lab.names import DOMAIN
+from lab.variant import Trees
+from tests.sabotage.bench import Sabotage
+from tests.sabotage.edits import GUIDE, INSTALL_SECRETS, RECONCILE, after_rebuild, base, both, reseal
+
+FEATURE = "c2_certificate.feature"
+IN_GIT = "Git holds a certificate that can be served"
+FILES = "The machine's certificate files are git's"
+PROXY = "The proxy carries git's certificate"
+SERVED = "Every public name serves git's certificate"
+NO_OPERATOR = "No operator brings the certificate"
+RENEWAL = "Renewal is a commit"
+
+STATIC = ("-m", "w2")
+
+
+def _certificate(*names: str, days: int = 800, change: Callable[[dict[str, Any]], object] = dict, trusted: bool = True) -> Callable[[Trees], None]:
+    """Another pair in git, from an authority of its own, which the site trusts unless told otherwise."""
+
+    def edit(trees: Trees) -> None:
+        root = Authority("sabotage root")
+        chain, key = Authority("sabotage intermediate", root).issue(*names, days=days)
+        pair = {"fullchain": chain.decode(), "privkey": key.decode()}
+        change(pair)
+        reseal(lambda tree: tree.update(certificate=pair))(trees)
+        if trusted:
+            trust = trees.site_file.with_name("sabotage-root.pem")
+            trust.write_bytes(root.certificate.public_bytes(Encoding.PEM))
+            trees.rewrite(trees.site_file, 'privkey.pem"\ntrust = "certificates/root.pem"', f'privkey.pem"\ntrust = "{trust.name}"')
+
+    return edit
+
+
+def _reverse(pair: dict[str, Any]) -> None:
+    mark = "-----END CERTIFICATE-----\n"
+    pair["fullchain"] = "".join(part + mark for part in reversed(pair["fullchain"].split(mark)[:-1]))
+
+
+def _other_key(pair: dict[str, Any]) -> None:
+    pair["privkey"] = Authority("another").issue(f"*.{DOMAIN}", days=90)[1].decode()
+
+
+SABOTAGES = (
+    Sabotage(
+        name="runs-out-soon",
+        story="the certificate in git runs out in five days",
+        feature=FEATURE,
+        options=STATIC,
+        reddens={IN_GIT: "days of validity left"},
+        edit=_certificate(f"*.{DOMAIN}", DOMAIN, days=5),
+    ),
+    Sabotage(
+        name="has-run-out",
+        story="the certificate in git has run out",
+        feature=FEATURE,
+        options=STATIC,
+        reddens={IN_GIT: "now is inside the validity window"},
+        edit=_certificate(f"*.{DOMAIN}", DOMAIN, days=0),
+    ),
+    Sabotage(
+        name="another-name",
+        story="the certificate in git is for one host and not for all",
+        feature=FEATURE,
+        options=STATIC,
+        reddens={IN_GIT: f"SAN has *.{DOMAIN}"},
+        edit=_certificate(f"drone.{DOMAIN}"),
+    ),
+    Sabotage(
+        name="another-key",
+        story="certificate and key in git are of two renewals",
+        feature=FEATURE,
+        options=STATIC,
+        reddens={IN_GIT: "belong together"},
+        edit=_certificate(f"*.{DOMAIN}", DOMAIN, change=_other_key),
+    ),
+    Sabotage(
+        name="chain-reversed",
+        story="the chain stands in git root first",
+        feature=FEATURE,
+        options=STATIC,
+        reddens={IN_GIT: ""},
+        edit=_certificate(f"*.{DOMAIN}", DOMAIN, change=_reverse),
+    ),
+    Sabotage(
+        name="nobody-trusts-it",
+        story="the certificate in git was issued by nobody whom a stranger trusts",
+        feature=FEATURE,
+        options=STATIC,
+        reddens={IN_GIT: "leads to a trusted authority"},
+        edit=_certificate(f"*.{DOMAIN}", DOMAIN, trusted=False),
+    ),
+    Sabotage(
+        name="key-for-everybody",
+        story="the key's file can be read by everybody on the machine",
+        feature=FEATURE,
+        reddens={FILES: "privkey.pem"},
+        edit=base("modules/certificate.nix", 'mode = "0440";', 'mode = "0444";'),
+    ),
+    Sabotage(
+        name="file-touched-up",
+        story="the guide touches the certificate's file up after the rebuild",
+        feature=FEATURE,
+        reddens={FILES: "fullchain.pem"},
+        may_redden={NO_OPERATOR: "the next activation puts it right"},
+        edit=after_rebuild("echo >> /var/lib/ci-certs/live/fullchain.pem"),
+    ),
+    Sabotage(
+        name="proxy-secret-touched-up",
+        story="the swarm secret is made of the file with something added: the leaf is the same, the bytes are not",
+        feature=FEATURE,
+        reddens={PROXY: "ssl_"},
+        may_redden={RENEWAL: "after the rehearsal, too, the service carries other bytes than git's"},
+        edit=base(
+            RECONCILE, 'docker("secret", "create", name, file)', 'docker("secret", "create", name, "-", stdin=Path(file).read_bytes() + bytes([10]))'
+        ),
+    ),
+    Sabotage(
+        name="default-certificate",
+        story="Traefik was not told of the certificate and silently serves its own",
+        feature=FEATURE,
+        reddens={SERVED: "handshake"},
+        may_redden={RENEWAL: "the new leaf is not served either"},
+        edit=both(
+            base("modules/proxy.nix", 'certFile = "/run/secrets/ssl_cert";', 'certFile = "/run/secrets/nothing";'),
+            base("modules/proxy.nix", "sniStrict = true;", "sniStrict = false;"),
+            base("modules/proxy.nix", "    serves = {", "    servesNot = {"),
+        ),
+    ),
+    Sabotage(
+        name="operator-step",
+        story="the files are made once, by hand as it were, and never again",
+        feature=FEATURE,
+        reddens={NO_OPERATOR: "fullchain.pem"},
+        may_redden={RENEWAL: "a new certificate is not installed either", FILES: "what was deleted does not come back"},
+        edit=base(INSTALL_SECRETS, "    try:\n            install(manifest)", "    try:\n            LINK.exists() or install(manifest)"),
+    ),
+    Sabotage(
+        name="document-asks-for-a-file",
+        story="the guide tells its reader to bring the certificate",
+        feature=FEATURE,
+        reddens={NO_OPERATOR: "install.md"},
+        edit=base(GUIDE, "## 2. Rebuild\n", "Copy the certificate file to `/var/lib/ci-certs/live/fullchain.pem` on the machine.\n\n## 2. Rebuild\n"),
+    ),
+    Sabotage(
+        name="renewal-goes-unnoticed",
+        story="the proxy's secret is named for good, so that a renewed certificate reaches nobody",
+        feature=FEATURE,
+        reddens={RENEWAL: "leaf"},
+        edit=both(
+            base(RECONCILE, '_v{hashlib.sha256(content).hexdigest()[:12]}"', '_v1"'),
+            base("modules/proxy.nix", "    serves = {", "    servesNot = {"),
+        ),
+    ),
+)
