@@ -23,7 +23,8 @@ from pathlib import Path
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
-from cleanroom import leak_forms, leak_parts
+from cleanroom.leak import forms as leak_forms
+from cleanroom.leak import parts as leak_parts
 from cleanroom.leaks import Search, Searcher
 from cleanroom.quantities import show_size
 from cleanroom.redact import Secret

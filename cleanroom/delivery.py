@@ -11,12 +11,13 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from cleanroom import declared, machine_files
+from cleanroom import declared
 from cleanroom.errors import BadInput, CheckFailed, HarnessError
 from cleanroom.guide import Command, Guide
 from cleanroom.ledger import Ledger
 from cleanroom.machine import Machine
-from cleanroom.machine_files import File
+from cleanroom.sighting import machine_files
+from cleanroom.sighting.machine_files import File
 
 #: Where the machine writes of its own accord while a command runs.
 _OWN = {

@@ -14,13 +14,13 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import IO, Any, Literal
 
-from cleanroom import leak_git
 from cleanroom.errors import BadInput, CheckFailed, HarnessError
-from cleanroom.leak_archive import Source
-from cleanroom.leak_content import LARGEST
-from cleanroom.leak_coverage import Coverage, Gap, Roll, Tally
-from cleanroom.leak_search import Label, NotChecked, Searcher
-from cleanroom.leak_visit import Visit, rooted
+from cleanroom.leak import git as leak_git
+from cleanroom.leak.archive import Source
+from cleanroom.leak.content import LARGEST
+from cleanroom.leak.coverage import Coverage, Gap, Roll, Tally
+from cleanroom.leak.search import Label, NotChecked, Searcher
+from cleanroom.leak.visit import Visit, rooted
 
 __all__ = ["Coverage", "Finding", "Gap", "NotChecked", "Result", "Search", "Searcher", "Tally"]
 

@@ -19,7 +19,7 @@ from cleanroom.errors import BadInput, CheckFailed, HarnessError
 from cleanroom.redact import Redactor
 from cleanroom.repository import Repository
 from cleanroom.site import Forge, Secrets
-from cleanroom.sops_errors import Unsupported, ValueInClear, VaultError
+from cleanroom.sops.errors import Unsupported, ValueInClear, VaultError
 
 RULES = ".sops.yaml"
 _INERT_STEMS = {"README", "LICENSE", "LICENCE", "COPYING", "CHANGELOG"}

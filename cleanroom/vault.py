@@ -3,9 +3,8 @@
 Knows: YAML, JSON, dotenv, INI and binary files for age recipients; which of their values are encrypted, under which name, for whom.
 Refuses: a file whose MAC does not verify - there is no way to read one here - and to show a value in a text or a repr.
 
-This is the door; the `sops_*` modules beside it are the house: errors, tree, rules (re2), cipher, keys, metadata (flat), the five forms (yaml, json,
-dotenv, ini), config, open and write. Specification: getsops/sops 3.13.2. Where sops is lenient this reader is not: text after an encrypted
-value's closing bracket, two keys of one name, a copy of the data key for more than the one recipient it is listed under, a missing version.
+This is the door, `cleanroom.sops` the house behind it. Specification: getsops/sops 3.13.2. Where sops is lenient this reader is not: text after an
+encrypted value's closing bracket, two keys of one name, a copy of the data key for more readers than the one it is listed under, a missing version.
 """
 
 from __future__ import annotations
@@ -14,16 +13,17 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from cleanroom import sops_file, sops_metadata
 from cleanroom.errors import BadInput
-from cleanroom.sops_cipher import is_sealed
-from cleanroom.sops_config import CreationRule, creation_rules, recipients_for, rule_for
-from cleanroom.sops_errors import VaultError
-from cleanroom.sops_file import File, Form
-from cleanroom.sops_keys import Identity, identity_of, load_identities, unwrap
-from cleanroom.sops_open import Opened, open_file
-from cleanroom.sops_rules import Rules
-from cleanroom.sops_tree import Comment
+from cleanroom.sops import file as sops_file
+from cleanroom.sops import metadata as sops_metadata
+from cleanroom.sops.cipher import is_sealed
+from cleanroom.sops.config import CreationRule, creation_rules, recipients_for, rule_for
+from cleanroom.sops.errors import VaultError
+from cleanroom.sops.file import File, Form
+from cleanroom.sops.keys import Identity, identity_of, load_identities, unwrap
+from cleanroom.sops.open import Opened, open_file
+from cleanroom.sops.rules import Rules
+from cleanroom.sops.tree import Comment
 
 if TYPE_CHECKING:
     import datetime
@@ -113,7 +113,7 @@ def encrypt(
     # Imported here: most callers only read.
     import datetime  # noqa: PLC0415
 
-    from cleanroom import sops_write  # noqa: PLC0415
+    from cleanroom.sops import write as sops_write  # noqa: PLC0415
 
     moment = at or datetime.datetime.now(datetime.UTC)
     return sops_write.encrypt((tree, *further_documents), recipients=recipients, form=form, rules=rules or Rules(), at=moment)

@@ -6,15 +6,16 @@ from pathlib import Path
 
 from pytest_bdd import given, parsers, then, when
 
-from cleanroom import absence, declared, delivery, secrets_document
+from cleanroom import declared, delivery, secrets_document
 from cleanroom.declared import Pair, SopsFile
 from cleanroom.guide import Guide
 from cleanroom.key_trials import Attempt
-from cleanroom.machine_sightings import MachinePlaces
-from cleanroom.needles import Needles
 from cleanroom.repository import Repository
 from cleanroom.run import Run
-from cleanroom.sightings import GitPlaces, ReportPlaces
+from cleanroom.sighting import absence
+from cleanroom.sighting.machine_sightings import MachinePlaces
+from cleanroom.sighting.needles import Needles
+from cleanroom.sighting.sightings import GitPlaces, ReportPlaces
 from cleanroom.site import Site
 from cleanroom.throwaway import Throwaway
 from cleanroom.trial import Trial

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from cleanroom import vault
-from cleanroom.sops_errors import NotSops, Unsupported, WrongKey
+from cleanroom.sops.errors import NotSops, Unsupported, WrongKey
 
 
 def register(commands: Any) -> None:  # noqa: ANN401 - argparse keeps the type private

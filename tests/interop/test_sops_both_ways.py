@@ -14,10 +14,13 @@ import pytest
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
-from cleanroom import sops_ini, sops_json, sops_yaml, vault
-from cleanroom.sops_errors import MacMismatch, Unsupported
-from cleanroom.sops_tree import Branch, kind_of, plain_bytes, spots
-from cleanroom.sops_write import from_python
+from cleanroom import vault
+from cleanroom.sops import ini as sops_ini
+from cleanroom.sops import json as sops_json
+from cleanroom.sops import yaml as sops_yaml
+from cleanroom.sops.errors import MacMismatch, Unsupported
+from cleanroom.sops.tree import Branch, kind_of, plain_bytes, spots
+from cleanroom.sops.write import from_python
 from cleanroom.vault import Comment, Form, Rules
 from tests.interop.conftest import Sops
 

@@ -22,6 +22,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
+from cleanroom.site import Incus as Settings
 from tests.unit.authority import Authority, Issued, tls_server
 
 IMAGE = "f" * 64
@@ -78,6 +79,11 @@ class Incus:
             "config": {"volatile.uuid": f"uuid-{name}", "volatile.base_image": IMAGE, **config},
         }
         return self.instances[name]
+
+    def settings(self, **changes: Any) -> Settings:
+        """What a site file says of this server."""
+        limits = {"create_within": "5s", "delete_within": "5s"}
+        return Settings(**{"endpoint": self.endpoint, "project": "ours", "throwaway": "throwaway", "image": "base", **limits, **changes})
 
     def changes(self) -> list[tuple[str, str]]:
         """Method and path of every request that was more than a look."""

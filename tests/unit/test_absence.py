@@ -6,11 +6,11 @@ import secrets
 
 import pytest
 
-from cleanroom.absence import check_absent, check_accounted, check_covered, check_only_where_allowed
 from cleanroom.errors import CheckFailed, HarnessError
 from cleanroom.leaks import Result, Search, Searcher
 from cleanroom.ledger import Ledger
 from cleanroom.redact import Secret
+from cleanroom.sighting.absence import check_absent, check_accounted, check_covered, check_only_where_allowed
 
 VALUES = {name: secrets.token_urlsafe(24) for name in ("one", "two")}
 SEARCHER = Searcher(

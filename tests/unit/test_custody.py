@@ -22,13 +22,14 @@ class Ear:
 
     instance: str = NAME
     has_gap: bool = False
+    since: int = -1
 
     def fence(self) -> None:
         return
 
 
-def watch(*, gap: bool = False) -> Watch:
-    return cast(Watch, Ear(has_gap=gap))
+def watch(*, gap: bool = False, since: int = -1) -> Watch:
+    return cast(Watch, Ear(has_gap=gap, since=since))
 
 
 @pytest.fixture(autouse=True)
@@ -114,6 +115,17 @@ def test_a_missing_event_does_not_pay_for_a_strange_one(ledger: Ledger) -> None:
     tell(ledger, "instance-exec")
     with pytest.raises(HarnessError):
         custody.check_events(ledger, watch())
+
+
+def test_only_what_happened_since_the_watch_began_is_in_the_balance(ledger: Ledger) -> None:
+    act(ledger, "restart", "instance-restarted")
+    tell(ledger, "instance-exec")
+    began = ledger.record("watch-began", instance=NAME)["n"]
+    a_whole_life(ledger)
+    custody.check_events(ledger, watch(since=began))
+    tell(ledger, "instance-exec")
+    with pytest.raises(CheckFailed, match="instance-exec"):
+        custody.check_events(ledger, watch(since=began))
 
 
 def test_a_gap_in_what_was_heard_means_that_nobody_can_tell(ledger: Ledger) -> None:

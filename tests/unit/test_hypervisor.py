@@ -11,15 +11,9 @@ from typing import Any
 
 import pytest
 
-from cleanroom import custody
-from cleanroom.custody import Watch
-from cleanroom.errors import BadInput, CheckFailed, HarnessError, NotOurs, OutOfReach, OutOfTime
+from cleanroom.errors import BadInput, HarnessError, NotOurs, OutOfReach, OutOfTime
 from cleanroom.hypervisor import Hypervisor, unix_endpoint
-from cleanroom.ledger import Ledger
-from cleanroom.site import Incus as Settings
-from cleanroom.wait import Waiting, wait_until
-from tests.unit.authority import Authority
-from tests.unit.incus import IMAGE, Incus, on_socket, on_tls
+from tests.unit.incus import IMAGE, Incus, on_socket
 from tests.unit.notes import Notes
 
 NAME = "throwaway"
@@ -31,11 +25,6 @@ def incus(tmp_path: Path) -> Iterator[Incus]:
         yield server
 
 
-def settings(incus: Incus, **changes: Any) -> Settings:
-    given = {"endpoint": incus.endpoint, "project": "ours", "throwaway": NAME, "image": "base", "create_within": "5s", "delete_within": "5s"}
-    return Settings(**{**given, **changes})
-
-
 Connect = Callable[..., Hypervisor]
 
 
@@ -44,7 +33,7 @@ def connect(incus: Incus, notes: Notes) -> Iterator[Connect]:
     with contextlib.ExitStack() as stack:
 
         def connected(**changes: Any) -> Hypervisor:
-            hypervisor = Hypervisor.connect(settings(incus, **changes), record=notes.record)
+            hypervisor = Hypervisor.connect(incus.settings(**changes), record=notes.record)
             stack.callback(hypervisor.client.api.session.close)
             return hypervisor
 
@@ -295,108 +284,9 @@ def test_what_this_run_did_not_make_is_never_asked_to_change(incus: Incus, made:
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")  # pylxd forgets the socket on which nobody answered
 def test_a_server_that_goes_away_is_out_of_reach(tmp_path: Path, notes: Notes) -> None:
     with on_socket(tmp_path) as incus:
-        hypervisor = Hypervisor.connect(settings(incus), record=notes.record)
+        hypervisor = Hypervisor.connect(incus.settings(), record=notes.record)
     hypervisor.client.api.session.close()
     (tmp_path / "unix.socket").unlink(missing_ok=True)
     with pytest.raises(OutOfReach, match="does not answer"):
         hypervisor.instances()
     gc.collect()
-
-
-@pytest.fixture
-def record(ledger: Ledger) -> Callable[..., object]:
-    return ledger.record
-
-
-@pytest.fixture
-def heard(incus: Incus, ledger: Ledger) -> Iterator[tuple[Hypervisor, Watch]]:
-    """A hypervisor and a watch on the throwaway, both writing to the ledger."""
-    hypervisor = Hypervisor.connect(settings(incus), record=ledger.record)
-    watch = Watch(hypervisor, NAME, ledger.record)
-    yield hypervisor, watch
-    watch.close()
-    hypervisor.client.api.session.close()
-
-
-def test_the_events_of_our_own_acts_balance(heard: tuple[Hypervisor, Watch], incus: Incus, ledger: Ledger) -> None:
-    hypervisor, watch = heard
-    hypervisor.create(NAME, kind="container", config={})
-    hypervisor.push_file(NAME, "/root/.ssh", b"", mode=0o700, kind="directory")
-    hypervisor.push_file(NAME, "/root/.ssh/authorized_keys", b"key", mode=0o600)
-    hypervisor.read_file(NAME, "/root/.ssh/authorized_keys")
-    hypervisor.set_config(NAME, {"user.x": "y"})
-    hypervisor.restart(NAME, within=5)
-    incus.tell("instance-exec", "neighbour")
-    incus.tell("instance-exec", f"{NAME}-2")
-    custody.check_events(ledger, watch)
-    incus.tell("instance-exec", NAME)
-    wait_until(lambda: strange(ledger) or Waiting("not heard yet"), what="the stranger's event", within=5, every=0.01)
-    with pytest.raises(CheckFailed, match="instance-exec"):
-        custody.check_events(ledger, watch)
-    assert {event["instance"] for event in ledger.of("lifecycle")} == {NAME}
-
-
-def strange(ledger: Ledger) -> bool:
-    return any(event["action"] == "instance-exec" for event in ledger.of("lifecycle"))
-
-
-def test_the_watch_asks_for_our_project_only(heard: tuple[Hypervisor, Watch], incus: Incus) -> None:
-    assert heard
-    asked = next(asked for asked in incus.asked if asked.path == "/1.0/events")
-    assert asked.query == {"type": "lifecycle", "project": "ours"}
-
-
-def test_a_line_that_breaks_is_a_gap_and_one_that_we_close_is_none(incus: Incus, ledger: Ledger) -> None:
-    hypervisor = Hypervisor.connect(settings(incus), record=ledger.record)
-    watch = Watch(hypervisor, NAME, ledger.record)
-    watch.close()
-    watch.close()
-    assert not watch.has_gap
-    watch = Watch(hypervisor, NAME, ledger.record)
-    incus.hang_up()
-    wait_until(lambda: len(list(ledger.of("lifecycle-gap"))) == 1 or Waiting("not yet"), what="the gap to be told", within=5, every=0.01)
-    assert watch.has_gap
-    hypervisor.client.api.session.close()
-
-
-@pytest.fixture(scope="module")
-def authority(tmp_path_factory: pytest.TempPathFactory) -> Authority:
-    return Authority(tmp_path_factory.mktemp("authority") / "ca")
-
-
-def remote(incus: Incus, authority: Authority, server_certificate: Path) -> Settings:
-    client = authority.issue("client.example")
-    return settings(incus, client_certificate=client.certificate, client_key=client.key, server_certificate=server_certificate)
-
-
-def test_a_remote_server_is_reached_with_our_certificate_and_its_own_pinned(
-    authority: Authority, tmp_path: Path, ledger: Ledger, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    leaf = Authority(tmp_path / "server").vouch_for_itself("127.0.0.1")
-    monkeypatch.setenv("REQUESTS_CA_BUNDLE", "/nonexistent")
-    monkeypatch.setenv("HTTPS_PROXY", "http://127.0.0.1:9")
-    with on_tls(authority, leaf) as incus, contextlib.ExitStack() as stack:
-        hypervisor = Hypervisor.connect(remote(incus, authority, leaf.certificate), record=ledger.record)
-        stack.callback(hypervisor.client.api.session.close)
-        watch = Watch(hypervisor, NAME, ledger.record)
-        stack.callback(watch.close)
-        hypervisor.create(NAME, kind="container", config={})
-        custody.check_events(ledger, watch)
-
-
-def test_a_certificate_that_does_not_name_the_endpoint_is_told_before_anything_is_made(authority: Authority, tmp_path: Path, ledger: Ledger) -> None:
-    leaf = Authority(tmp_path / "server").vouch_for_itself("hypervisor.example")
-    with on_tls(authority, leaf) as incus, contextlib.ExitStack() as stack:
-        hypervisor = Hypervisor.connect(remote(incus, authority, leaf.certificate), record=ledger.record)
-        stack.callback(hypervisor.client.api.session.close)
-        with pytest.raises(OutOfReach, match="not valid for"):
-            Watch(hypervisor, NAME, ledger.record)
-        assert incus.changes() == []
-
-
-def test_a_remote_server_with_another_certificate_gets_no_request(authority: Authority, tmp_path: Path, notes: Notes) -> None:
-    leaf, pinned = Authority(tmp_path / "one").vouch_for_itself("127.0.0.1"), Authority(tmp_path / "two").vouch_for_itself("127.0.0.1")
-    with on_tls(authority, leaf) as incus:
-        with pytest.raises(OutOfReach):
-            Hypervisor.connect(remote(incus, authority, pinned.certificate), record=notes.record)
-        assert incus.asked == []

@@ -7,8 +7,8 @@ import struct
 
 import pytest
 
-from cleanroom import journal
 from cleanroom.errors import HarnessError
+from cleanroom.sighting import journal
 
 TEXT = b"__CURSOR=a\nMESSAGE=one\n\n"
 

@@ -11,8 +11,10 @@ from pathlib import Path
 import pyrage
 import pytest
 
-from cleanroom import leak_forms, leak_parts, vault
+from cleanroom import vault
 from cleanroom.cli import main
+from cleanroom.leak import forms as leak_forms
+from cleanroom.leak import parts as leak_parts
 from tests.unit.leak_corpus import git
 
 VALUE = "kX9fQ2mLw7RzT4vB8nYc"

@@ -16,7 +16,7 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
-from cleanroom.leak_search import Belt
+from cleanroom.leak.search import Belt
 from cleanroom.leaks import Result, Search, Searcher
 from cleanroom.redact import Secret
 from tests.unit import leak_corpus

@@ -10,8 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cleanroom import leak_forms, leak_parts
-from cleanroom.leak_parts import Part
+from cleanroom.leak import forms as leak_forms
+from cleanroom.leak import parts as leak_parts
+from cleanroom.leak.parts import Part
 from tests.unit import leak_corpus
 
 TOKENS = st.text(string.ascii_letters + string.digits + "+/_-!%", min_size=8, max_size=90).map(str.encode).filter(leak_parts.is_telling)

@@ -17,8 +17,8 @@ import zstandard
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cleanroom import leak_packed
-from cleanroom.leak_archive import tar_members
+from cleanroom.leak import packed as leak_packed
+from cleanroom.leak.archive import tar_members
 from cleanroom.leaks import Result, Search, Searcher
 from cleanroom.redact import Secret
 from tests.unit.leak_corpus import CONTAINERS, zipped

@@ -9,12 +9,12 @@ from pathlib import Path
 
 import pytest
 
-from cleanroom import machine_files, processes
 from cleanroom.errors import HarnessError, OutOfTime
 from cleanroom.leaks import Result, Search, Searcher
 from cleanroom.machine import Machine
 from cleanroom.probes import check_read_only
 from cleanroom.redact import Secret
+from cleanroom.sighting import machine_files, processes
 from tests.unit.loopback import Sshd
 from tests.unit.notes import Notes
 

@@ -16,7 +16,7 @@ from cleanroom import vault
 from cleanroom.declared import SopsFile
 from cleanroom.errors import BadInput
 from cleanroom.leaks import Search
-from cleanroom.needles import Needles, gather
+from cleanroom.sighting.needles import Needles, gather
 from cleanroom.site import Site
 from tests.unit.sites import write
 

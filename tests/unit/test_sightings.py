@@ -8,7 +8,7 @@ import tarfile
 
 from cleanroom.leaks import Result, Search, Searcher
 from cleanroom.redact import Secret
-from cleanroom.sightings import accepted_places
+from cleanroom.sighting.sightings import accepted_places
 
 SEVEN_ZIP = b"7z\xbc\xaf\x27\x1c" + bytes(600)
 

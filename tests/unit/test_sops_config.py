@@ -8,7 +8,7 @@ import pytest
 
 from cleanroom import vault
 from cleanroom.errors import BadInput
-from cleanroom.sops_errors import Malformed, Unsupported
+from cleanroom.sops.errors import Malformed, Unsupported
 from cleanroom.vault import Rules
 
 RULES = rb"""

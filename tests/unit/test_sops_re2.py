@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from cleanroom.sops_errors import Unsupported
-from cleanroom.sops_re2 import compile_re2
+from cleanroom.sops.errors import Unsupported
+from cleanroom.sops.re2 import compile_re2
 
 
 @pytest.mark.parametrize(

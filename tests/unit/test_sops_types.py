@@ -8,10 +8,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cleanroom import sops_yaml, sops_yaml_scan, vault
-from cleanroom.sops_errors import Malformed, Truncated, Unsupported
-from cleanroom.sops_tree import Branch, Timestamp, kind_of, plain_bytes, show_float
-from cleanroom.sops_yaml_types import resolve
+from cleanroom import vault
+from cleanroom.sops import yaml as sops_yaml
+from cleanroom.sops import yaml_scan as sops_yaml_scan
+from cleanroom.sops.errors import Malformed, Truncated, Unsupported
+from cleanroom.sops.tree import Branch, Timestamp, kind_of, plain_bytes, show_float
+from cleanroom.sops.yaml_types import resolve
 from cleanroom.vault import Form
 
 

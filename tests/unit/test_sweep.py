@@ -11,7 +11,6 @@ from cleanroom import marks
 from cleanroom.errors import HarnessError
 from cleanroom.hypervisor import Hypervisor
 from cleanroom.marks import ProjectLock
-from cleanroom.site import Incus as Settings
 from cleanroom.sweep import sweep
 from tests.unit.incus import Incus, on_socket
 from tests.unit.notes import Notes
@@ -35,8 +34,7 @@ def incus(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Incus]:
 
 @pytest.fixture
 def hypervisor(incus: Incus, notes: Notes) -> Iterator[Hypervisor]:
-    settings = Settings(endpoint=incus.endpoint, project="ours", throwaway="throwaway", image="base", delete_within="0.5s")  # type: ignore[arg-type]
-    found = Hypervisor.connect(settings, record=notes.record)
+    found = Hypervisor.connect(incus.settings(delete_within="0.5s"), record=notes.record)
     yield found
     found.client.api.session.close()
 

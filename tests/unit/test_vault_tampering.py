@@ -12,8 +12,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cleanroom import sops_errors, vault
+from cleanroom import vault
 from cleanroom.errors import BadInput
+from cleanroom.sops import errors as sops_errors
 from cleanroom.vault import Form, Rules
 
 VECTORS = Path(__file__).parents[1] / "vectors" / "sops"

@@ -7,9 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from cleanroom import sops_yaml, sops_yaml_scan, vault
-from cleanroom.sops_errors import MacMismatch, Unsupported, WrongKey
-from cleanroom.sops_tree import Branch, Comment, spots
+from cleanroom import vault
+from cleanroom.sops import yaml as sops_yaml
+from cleanroom.sops import yaml_scan as sops_yaml_scan
+from cleanroom.sops.errors import MacMismatch, Unsupported, WrongKey
+from cleanroom.sops.tree import Branch, Comment, spots
 from cleanroom.vault import Form
 
 VECTORS = Path(__file__).parents[1] / "vectors" / "sops"

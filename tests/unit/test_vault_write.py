@@ -10,9 +10,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cleanroom import sops_yaml_scan, vault
+from cleanroom import vault
 from cleanroom.errors import BadInput
-from cleanroom.sops_errors import Malformed, Unsupported
+from cleanroom.sops import yaml_scan as sops_yaml_scan
+from cleanroom.sops.errors import Malformed, Unsupported
 from cleanroom.vault import Comment, Form, Rules
 
 IDENTITY = pyrage.x25519.Identity.generate()

@@ -11,8 +11,8 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
-from cleanroom.sops_errors import Unsupported
-from cleanroom.sops_tree import INT_MAX, INT_MIN, Leaf, Timestamp
+from cleanroom.sops.errors import Unsupported
+from cleanroom.sops.tree import INT_MAX, INT_MIN, Leaf, Timestamp
 
 _CONSTANTS: Mapping[str, Leaf] = {
     **dict.fromkeys(("true", "True", "TRUE"), True),

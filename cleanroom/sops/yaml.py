@@ -14,11 +14,11 @@ from binascii import a2b_base64
 from collections.abc import Iterable
 from typing import Any
 
-from cleanroom.sops_errors import Malformed, Truncated, Unsupported
-from cleanroom.sops_metadata import Loaded, extract
-from cleanroom.sops_tree import Branch, Comment, Leaf, Timestamp
-from cleanroom.sops_yaml_scan import Scanned, scan
-from cleanroom.sops_yaml_types import resolve
+from cleanroom.sops.errors import Malformed, Truncated, Unsupported
+from cleanroom.sops.metadata import Loaded, extract
+from cleanroom.sops.tree import Branch, Comment, Leaf, Timestamp
+from cleanroom.sops.yaml_scan import Scanned, scan
+from cleanroom.sops.yaml_types import resolve
 
 _TAG = "tag:yaml.org,2002:"
 _COMMENT = r"(?:^|(?<=[ \t\n]))#([^\n]*)"

@@ -13,7 +13,7 @@ from functools import reduce
 from operator import add
 
 from cleanroom.errors import CheckFailed, HarnessError
-from cleanroom.leak_visit import rooted
+from cleanroom.leak.visit import rooted
 from cleanroom.leaks import Finding, Result
 from cleanroom.ledger import Ledger
 

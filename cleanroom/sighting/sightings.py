@@ -12,11 +12,12 @@ from functools import cached_property, reduce
 from operator import add
 from pathlib import Path
 
-from cleanroom import leak_tree, report
+from cleanroom import report
+from cleanroom.leak import tree as leak_tree
 from cleanroom.leaks import Result, Search
-from cleanroom.needles import Needles
 from cleanroom.repository import Repository
 from cleanroom.run import Run
+from cleanroom.sighting.needles import Needles
 from cleanroom.site import Leaks
 
 

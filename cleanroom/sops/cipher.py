@@ -15,8 +15,8 @@ from binascii import a2b_base64, b2a_base64
 
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
-from cleanroom.sops_errors import Malformed, Unsupported
-from cleanroom.sops_tree import INT_MAX, INT_MIN, Comment, Leaf, Timestamp, kind_of, plain_bytes, show_float
+from cleanroom.sops.errors import Malformed, Unsupported
+from cleanroom.sops.tree import INT_MAX, INT_MIN, Comment, Leaf, Timestamp, kind_of, plain_bytes, show_float
 
 _SEALED = re.compile(r"ENC\[AES256_GCM,data:([^,\]]*),iv:([^,\]]+),tag:([^,\]]+),type:([^,\]]+)\]")
 _PREFIX = "ENC[AES256_GCM,"

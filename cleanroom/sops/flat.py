@@ -12,7 +12,7 @@ import re
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from cleanroom.sops_errors import Malformed
+from cleanroom.sops.errors import Malformed
 
 _MAP, _LIST = "__map_", "__list_"
 _STEP = re.compile(f"({_MAP}|{_LIST})")

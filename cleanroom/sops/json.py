@@ -13,9 +13,9 @@ import math
 import re
 from typing import Any
 
-from cleanroom.sops_errors import Malformed, Truncated, Unsupported
-from cleanroom.sops_metadata import Loaded, Metadata, embed, extract
-from cleanroom.sops_tree import INT_MAX, INT_MIN, Branch, Comment
+from cleanroom.sops.errors import Malformed, Truncated, Unsupported
+from cleanroom.sops.metadata import Loaded, Metadata, embed, extract
+from cleanroom.sops.tree import INT_MAX, INT_MIN, Branch, Comment
 
 _SURROGATES = re.compile("[\ud800-\udfff]")
 _MAX_DIGITS = 20

@@ -10,9 +10,9 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-from cleanroom.sops_errors import Unsupported
-from cleanroom.sops_metadata import Metadata, embed
-from cleanroom.sops_tree import Branch, Comment, Leaf, Timestamp, show_float
+from cleanroom.sops.errors import Unsupported
+from cleanroom.sops.metadata import Metadata, embed
+from cleanroom.sops.tree import Branch, Comment, Leaf, Timestamp, show_float
 
 _PLAIN = re.compile(r"[A-Za-z_](?:[A-Za-z0-9_./@+=-]| (?=[A-Za-z0-9_./@+=]))*")
 _SEALED = re.compile(r"ENC\[AES256_GCM,[A-Za-z0-9+/=,:_]*\]")

@@ -13,16 +13,17 @@ import os
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from cleanroom import sops_file, sops_metadata
 from cleanroom.errors import BadInput
-from cleanroom.sops_cipher import Cipher
-from cleanroom.sops_errors import Malformed, Unsupported
-from cleanroom.sops_file import Form
-from cleanroom.sops_keys import DATA_KEY_BYTES, wrap
-from cleanroom.sops_metadata import Metadata
-from cleanroom.sops_open import finished, mac_digest, open_file
-from cleanroom.sops_rules import Rules
-from cleanroom.sops_tree import INT_MAX, INT_MIN, Branch, Comment, Timestamp, kind_of, plain_bytes, spots
+from cleanroom.sops import file as sops_file
+from cleanroom.sops import metadata as sops_metadata
+from cleanroom.sops.cipher import Cipher
+from cleanroom.sops.errors import Malformed, Unsupported
+from cleanroom.sops.file import Form
+from cleanroom.sops.keys import DATA_KEY_BYTES, wrap
+from cleanroom.sops.metadata import Metadata
+from cleanroom.sops.open import finished, mac_digest, open_file
+from cleanroom.sops.rules import Rules
+from cleanroom.sops.tree import INT_MAX, INT_MIN, Branch, Comment, Timestamp, kind_of, plain_bytes, spots
 
 _WHERE = "new sops file"
 

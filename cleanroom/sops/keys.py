@@ -17,7 +17,7 @@ from typing import Any
 import pyrage
 
 from cleanroom.errors import BadInput
-from cleanroom.sops_errors import KeyDamaged, Malformed, Truncated, Unsupported, WrongKey
+from cleanroom.sops.errors import KeyDamaged, Malformed, Truncated, Unsupported, WrongKey
 
 DATA_KEY_BYTES = 32
 _NO_MATCH = "No matching keys found"

@@ -13,13 +13,14 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
 
-from cleanroom import leak_git, leak_tree
 from cleanroom.errors import HarnessError
-from cleanroom.leak_archive import Member, Source
-from cleanroom.leak_content import Content
-from cleanroom.leak_coverage import Coverage, Gap, Roll, Tally
-from cleanroom.leak_packed import Unopened
-from cleanroom.leak_search import Label, Searcher
+from cleanroom.leak import git as leak_git
+from cleanroom.leak import tree as leak_tree
+from cleanroom.leak.archive import Member, Source
+from cleanroom.leak.content import Content
+from cleanroom.leak.coverage import Coverage, Gap, Roll, Tally
+from cleanroom.leak.packed import Unopened
+from cleanroom.leak.search import Label, Searcher
 
 
 class Visit:

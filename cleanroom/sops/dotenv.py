@@ -8,10 +8,10 @@ Specification: `stores/dotenv/store.go` of getsops/sops 3.13.2.
 
 from __future__ import annotations
 
-from cleanroom import sops_flat
-from cleanroom.sops_errors import Malformed, Unsupported
-from cleanroom.sops_metadata import Loaded, Metadata
-from cleanroom.sops_tree import Branch, Comment
+from cleanroom.sops import flat as sops_flat
+from cleanroom.sops.errors import Malformed, Unsupported
+from cleanroom.sops.metadata import Loaded, Metadata
+from cleanroom.sops.tree import Branch, Comment
 
 PREFIX = "sops_"
 

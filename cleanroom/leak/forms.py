@@ -16,7 +16,7 @@ import re
 import urllib.parse
 from collections.abc import Callable, Iterator
 
-from cleanroom.leak_parts import Part, is_telling
+from cleanroom.leak.parts import Part, is_telling
 
 #: Bytes of the longest literal. A longer form is searched for by its middle: heads and tails (labels, JWT headers) are what strangers share.
 LONGEST = 256

@@ -12,8 +12,8 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any
 
-from cleanroom.sops_errors import Malformed
-from cleanroom.sops_tree import Spot
+from cleanroom.sops.errors import Malformed
+from cleanroom.sops.tree import Spot
 
 DEFAULT_SUFFIX = "_unencrypted"
 NAMES = (
@@ -80,7 +80,7 @@ def _matcher(kind: str, pattern: str) -> Callable[[str], object]:
     if kind.endswith("suffix"):
         return partial(_ends, pattern)
     # Imported here: most files have no expression.
-    from cleanroom.sops_re2 import compile_re2  # noqa: PLC0415
+    from cleanroom.sops.re2 import compile_re2  # noqa: PLC0415
 
     return compile_re2(pattern).search
 

@@ -12,8 +12,9 @@ from dataclasses import dataclass
 
 import hyperscan
 
-from cleanroom import leak_forms, leak_parts
 from cleanroom.errors import BadInput
+from cleanroom.leak import forms as leak_forms
+from cleanroom.leak import parts as leak_parts
 from cleanroom.redact import Secret
 
 #: Bytes that a belt reads at a time; with them in the processor's cache the search is fastest.

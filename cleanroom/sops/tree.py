@@ -13,7 +13,7 @@ from __future__ import annotations
 import re
 from typing import Any, NamedTuple, TypeAlias
 
-from cleanroom.sops_errors import Unsupported
+from cleanroom.sops.errors import Unsupported
 
 INT_MIN, INT_MAX = -(2**63), 2**63 - 1
 

@@ -17,12 +17,12 @@ from cryptography.hazmat.primitives.hashes import SHA256, SHA512, Hash
 from cryptography.hazmat.primitives.hmac import HMAC
 
 from cleanroom.redact import Secret
-from cleanroom.sops_cipher import Cipher, is_sealed, looks_sealed
-from cleanroom.sops_errors import MacDamaged, MacMismatch, Truncated, ValueInClear, ValueMoved, ValueTampered, VaultError
-from cleanroom.sops_file import File
-from cleanroom.sops_metadata import Metadata
-from cleanroom.sops_rules import Rules
-from cleanroom.sops_tree import Spot, kind_of, plain_bytes
+from cleanroom.sops.cipher import Cipher, is_sealed, looks_sealed
+from cleanroom.sops.errors import MacDamaged, MacMismatch, Truncated, ValueInClear, ValueMoved, ValueTampered, VaultError
+from cleanroom.sops.file import File
+from cleanroom.sops.metadata import Metadata
+from cleanroom.sops.rules import Rules
+from cleanroom.sops.tree import Spot, kind_of, plain_bytes
 
 #: SHA-256 of "sops": what the MAC begins with when it covers encrypted values only.
 _MAC_ONLY_SEED = bytes.fromhex("8a3fd2ad54ce66527b1034f3d147be0b0b975b3bf44f72c6fdadec8176f27d69")

@@ -12,9 +12,9 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
-from cleanroom.sops_errors import MacMissing, Malformed, NotSops, Truncated, Unsupported
-from cleanroom.sops_rules import Rules
-from cleanroom.sops_tree import Branch, Comment, Timestamp
+from cleanroom.sops.errors import MacMissing, Malformed, NotSops, Truncated, Unsupported
+from cleanroom.sops.rules import Rules
+from cleanroom.sops.tree import Branch, Comment, Timestamp
 
 KEY = "sops"
 VERSION = "3.13.2"

@@ -10,13 +10,13 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property
 
-from cleanroom import docker_specs, journal, machine_files, processes
 from cleanroom.leaks import Result, Search
 from cleanroom.machine import Machine
-from cleanroom.machine_files import File
-from cleanroom.needles import Needles
 from cleanroom.run import Run
-from cleanroom.sightings import Places
+from cleanroom.sighting import docker_specs, journal, machine_files, processes
+from cleanroom.sighting.machine_files import File
+from cleanroom.sighting.needles import Needles
+from cleanroom.sighting.sightings import Places
 from cleanroom.site import Leaks
 
 STORE = "/nix/store"

@@ -11,10 +11,10 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from cleanroom import sops_flat
-from cleanroom.sops_errors import Malformed, Truncated, Unsupported
-from cleanroom.sops_metadata import Loaded, Metadata
-from cleanroom.sops_tree import Branch, Comment
+from cleanroom.sops import flat as sops_flat
+from cleanroom.sops.errors import Malformed, Truncated, Unsupported
+from cleanroom.sops.metadata import Loaded, Metadata
+from cleanroom.sops.tree import Branch, Comment
 
 METADATA = "sops"
 _DEFAULT = "DEFAULT"

@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from cleanroom import leak_pem
+from cleanroom.leak import pem as leak_pem
 
 #: A find must not be luck: a tebibyte of noise has 2**40 places, so a value of forty bits turns up there about once by chance.
 ENOUGH_BITS = 40.0

@@ -13,8 +13,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from cleanroom import leak_git
 from cleanroom.errors import HarnessError
+from cleanroom.leak import git as leak_git
 
 _FIND = ("(", "-type", "f", "-o", "-type", "l", ")", "-printf", "%s %p\\0")
 _PIPE = 2**20

@@ -9,10 +9,11 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable
 
-from cleanroom import leak_archive, leak_packed
-from cleanroom.leak_archive import Member, Source
-from cleanroom.leak_packed import HEAD, Budget, Inflater, Unopened
-from cleanroom.leak_search import CHUNK, Belt, Label, Searcher
+from cleanroom.leak import archive as leak_archive
+from cleanroom.leak import packed as leak_packed
+from cleanroom.leak.archive import Member, Source
+from cleanroom.leak.packed import HEAD, Budget, Inflater, Unopened
+from cleanroom.leak.search import CHUNK, Belt, Label, Searcher
 
 #: Layers of packing that are opened: an image layer's compressed file in a compressed archive of archives needs six.
 DEEPEST = 8

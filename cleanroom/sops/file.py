@@ -13,12 +13,12 @@ from importlib import import_module
 from pathlib import PurePath
 from typing import TYPE_CHECKING, NamedTuple, cast
 
-from cleanroom import sops_metadata
-from cleanroom.sops_cipher import looks_sealed
-from cleanroom.sops_errors import Malformed, Unsupported
-from cleanroom.sops_keys import check_copy
-from cleanroom.sops_metadata import Loaded, Metadata
-from cleanroom.sops_tree import Branch, Spot, spots
+from cleanroom.sops import metadata as sops_metadata
+from cleanroom.sops.cipher import looks_sealed
+from cleanroom.sops.errors import Malformed, Unsupported
+from cleanroom.sops.keys import check_copy
+from cleanroom.sops.metadata import Loaded, Metadata
+from cleanroom.sops.tree import Branch, Spot, spots
 
 if TYPE_CHECKING:
     from typing import Protocol
@@ -47,8 +47,8 @@ class Form(enum.Enum):
 
 
 #: The modules that read and write each form; imported when a file of that form comes along.
-_READERS = {Form.YAML: "sops_yaml", Form.JSON: "sops_json", Form.DOTENV: "sops_dotenv", Form.INI: "sops_ini", Form.BINARY: "sops_json"}
-_WRITERS = _READERS | {Form.YAML: "sops_yaml_write"}
+_READERS = {Form.YAML: "yaml", Form.JSON: "json", Form.DOTENV: "dotenv", Form.INI: "ini", Form.BINARY: "json"}
+_WRITERS = _READERS | {Form.YAML: "yaml_write"}
 
 
 class File(NamedTuple):
@@ -60,7 +60,7 @@ class File(NamedTuple):
 
 def parse(data: bytes, form: Form, *, where: str) -> File:
     """The file that `data` holds; raises the `VaultError` that fits."""
-    reader = cast("_Reader", import_module(f"cleanroom.{_READERS[form]}"))
+    reader = cast("_Reader", import_module(f"cleanroom.sops.{_READERS[form]}"))
     try:
         loaded = reader.load(data, where=where)
         found = spots(loaded.documents)
@@ -83,7 +83,7 @@ def parse(data: bytes, form: Form, *, where: str) -> File:
 
 def emit(documents: list[Branch], metadata: Metadata, form: Form) -> bytes:
     """The bytes of a file; raises `Unsupported` if `form` cannot carry it."""
-    writer = cast("_Writer", import_module(f"cleanroom.{_WRITERS[form]}"))
+    writer = cast("_Writer", import_module(f"cleanroom.sops.{_WRITERS[form]}"))
     if len(documents) > 1 and form is not Form.YAML:
         raise Unsupported(f"a {form.value} file holds one document")
     return writer.dump(documents, metadata)

@@ -12,8 +12,8 @@ from __future__ import annotations
 import re
 from typing import Any, NoReturn, TypeAlias
 
-from cleanroom.sops_tree import Branch, Comment, Leaf
-from cleanroom.sops_yaml_types import resolve
+from cleanroom.sops.tree import Branch, Comment, Leaf
+from cleanroom.sops.yaml_types import resolve
 
 _KEY = re.compile(r"""([A-Za-z0-9_][A-Za-z0-9_.$/@+-]*(?: [A-Za-z0-9_.$/@+-]+)*|"(?:[^"\\]|\\.)*"|'[^']*'):(?: +|$)""")
 _QUOTED = r'"((?:[^"\\]|\\.)*)"(?: +#(.*))?'

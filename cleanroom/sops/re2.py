@@ -11,7 +11,7 @@ from __future__ import annotations
 import re
 from functools import lru_cache
 
-from cleanroom.sops_errors import Unsupported
+from cleanroom.sops.errors import Unsupported
 
 _ESCAPES = {**{letter: "\\" + letter for letter in "aftnrvdDwWbBA"}, "z": r"\Z", "s": r"[\t\n\f\r ]", "S": r"[^\t\n\f\r ]"}
 _IN_CLASS = {**{letter: "\\" + letter for letter in "aftnrvdDwW"}, "s": r"\t\n\f\r "}

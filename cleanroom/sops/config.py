@@ -12,10 +12,10 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path, PurePosixPath
 from typing import Any, NamedTuple
 
-from cleanroom import sops_metadata
 from cleanroom.errors import BadInput
-from cleanroom.sops_errors import Malformed, Unsupported
-from cleanroom.sops_rules import Rules
+from cleanroom.sops import metadata as sops_metadata
+from cleanroom.sops.errors import Malformed, Unsupported
+from cleanroom.sops.rules import Rules
 
 NAME = ".sops.yaml"
 _FOREIGN = ("pgp", "kms", "gcp_kms", "hckms", "azure_keyvault", "hc_vault_transit_uri")
@@ -36,7 +36,7 @@ class CreationRule(NamedTuple):
     def covers(self, path: PurePosixPath | str) -> bool:
         """Whether the rule matches `path`, which is relative to the folder of the `.sops.yaml`."""
         # Imported here: who only opens files does not need expressions.
-        from cleanroom.sops_re2 import compile_re2  # noqa: PLC0415
+        from cleanroom.sops.re2 import compile_re2  # noqa: PLC0415
 
         return not self.path_regex or compile_re2(self.path_regex).search(str(path)) is not None
 
@@ -49,7 +49,7 @@ def creation_rules(source: Path | bytes, *, name: str = NAME) -> list[CreationRu
             source = source.read_bytes()
         except OSError as problem:
             raise BadInput(f"cannot read the sops rules: {problem.strerror}", where=name) from None
-    from cleanroom import sops_yaml  # noqa: PLC0415 - likewise
+    from cleanroom.sops import yaml as sops_yaml  # noqa: PLC0415 - likewise
 
     documents = [sops_metadata.as_plain(document) for document in sops_yaml.documents_of(source, where=name)[0][:1]]
     rules = documents[0].get("creation_rules") if documents else None

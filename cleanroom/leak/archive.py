@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Protocol
 
-from cleanroom.leak_packed import Budget, Inflater, Unopened
+from cleanroom.leak.packed import Budget, Inflater, Unopened
 
 _BLOCK = 512
 _PIECE = 2**16
