@@ -53,6 +53,13 @@ def open_at(place: Place, folder: Path, variables: Mapping[str, str | Secret] | 
 
 
 @pytest.fixture
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A shell that looks around ten times as often while nobody tells it anything."""
+    monkeypatch.setattr(guide_shell, "_LOOP", guide_shell._LOOP.replace("read -r -t 2 ", "read -r -t 0.2 "))
+    assert "-t 0.2 " in guide_shell._LOOP
+
+
+@pytest.fixture
 def shell(place: Place, tmp_path: Path) -> Iterator[GuideShell]:
     with open_at(place, tmp_path) as shell:
         yield shell
@@ -96,10 +103,11 @@ def test_exit_ends_the_shell_with_its_status_and_the_next_command_is_told_so_at_
     assert time.monotonic() - began < 5
 
 
+@pytest.mark.usefixtures("impatient")
 def test_a_guide_that_says_set_e_keeps_its_shell_while_it_is_idle(there: There, tmp_path: Path) -> None:
     with open_at(there, tmp_path) as shell:
         assert shell.run("set -euo pipefail", within=20).status == 0
-        time.sleep(2.3)
+        time.sleep(0.5)
         assert said(shell.run("echo alive; false", within=20)) == (1, "alive\n", "")
 
 
@@ -141,6 +149,7 @@ def test_a_folder_that_exists_is_not_taken_over(place: Place, tmp_path: Path) ->
         pass
 
 
+@pytest.mark.usefixtures("impatient")
 def test_this_side_s_shell_ends_with_the_process_that_it_watches(here: ThisSide, tmp_path: Path) -> None:
     with subprocess.Popen(["sleep", "1234"]) as watched, open_at(here, tmp_path, watch=watched.pid) as shell:
         pid = int(shell.run("echo $$", within=20).stdout)
