@@ -14,8 +14,8 @@ from importlib import import_module
 from cleanroom import __version__
 from cleanroom.errors import CheckFailed, HarnessError
 
-#: Modules that add sub-commands. The lab's is found by name: the library does not import the lab, the program offers it.
-_DOORS = ("cleanroom.commands.sweep", "cleanroom.commands.vault", "cleanroom.commands.leaks", "lab.commands")
+#: Sub-commands and the modules that add them, imported when asked for. The lab's is found by name: the library does not import the lab.
+_DOORS = {"vault": "cleanroom.commands.vault", "leaks": "cleanroom.commands.leaks", "sweep": "cleanroom.commands.sweep", "lab": "lab.commands"}
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -23,9 +23,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="cleanroom", description="Proves that a CI server can be rebuilt from git, one key and DNS.")
     parser.add_argument("--version", action="version", version=f"cleanroom {__version__}")
     commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
-    for door in _DOORS:
+    words = list(sys.argv[1:] if arguments is None else arguments)
+    for door in [_DOORS[words[0]]] if words and words[0] in _DOORS else _DOORS.values():
         import_module(door).register(commands)
-    options = parser.parse_args(arguments)
+    options = parser.parse_args(words)
     try:
         return int(options.run(options))
     except CheckFailed as problem:

@@ -6,6 +6,7 @@ Refuses: to be skipped where sshd is missing, and to leave a process behind.
 
 from __future__ import annotations
 
+import contextlib
 import getpass
 import os
 import re
@@ -95,7 +96,8 @@ class Sshd:
     def cut(self) -> None:
         """End every connection the hard way, as a restart of sshd would; what runs behind them stays."""
         for pid in self.sessions():
-            os.kill(pid, signal.SIGKILL)
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
 
     def __exit__(self, *_: object) -> None:
         for client in self._clients:

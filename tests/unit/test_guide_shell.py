@@ -161,7 +161,7 @@ def test_this_side_s_shell_ends_with_the_process_that_it_watches(here: ThisSide,
 
 @pytest.mark.parametrize("cuts", [1, 2])
 def test_a_connection_that_is_cut_does_not_lose_a_byte(sshd: Sshd, there: There, tmp_path: Path, cuts: int) -> None:
-    script = "n=0; while [ $n -lt 40 ]; do n=$((n + 1)); echo out $n; echo err $n >&2; sleep 0.02; done; (exit 9)"
+    script = "n=0; while [ $n -lt 25 ]; do n=$((n + 1)); echo out $n; echo err $n >&2; sleep 0.02; done; (exit 9)"
     output = tmp_path / "guide" / "1.out"
 
     def cut() -> None:
@@ -175,10 +175,10 @@ def test_a_connection_that_is_cut_does_not_lose_a_byte(sshd: Sshd, there: There,
         scissors.start()
         answer = shell.run(script, within=30)
         scissors.join()
-        assert said(shell.run("echo and $n", within=20)) == (0, "and 40\n", "")
+        assert said(shell.run("echo and $n", within=20)) == (0, "and 25\n", "")
     assert answer.status == 9
-    assert answer.stdout.decode().splitlines() == [f"out {n}" for n in range(1, 41)]
-    assert answer.stderr.decode().splitlines() == [f"err {n}" for n in range(1, 41)]
+    assert answer.stdout.decode().splitlines() == [f"out {n}" for n in range(1, 26)]
+    assert answer.stderr.decode().splitlines() == [f"err {n}" for n in range(1, 26)]
 
 
 def test_a_command_may_cut_its_own_connection(sshd: Sshd, there: There, tmp_path: Path) -> None:

@@ -34,7 +34,7 @@ def incus(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Incus]:
 
 @pytest.fixture
 def hypervisor(incus: Incus, notes: Notes) -> Iterator[Hypervisor]:
-    found = Hypervisor.connect(incus.settings(delete_within="0.5s"), record=notes.record)
+    found = Hypervisor.connect(incus.settings(delete_within="0.3s"), record=notes.record)
     yield found
     found.client.api.session.close()
 
