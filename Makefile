@@ -25,10 +25,10 @@ machine: $(STAMP)
 acceptance: machine
 	$(VENV)/bin/pytest $(if $(ARGS),$(ARGS),features)
 
-test: machine check
+test: check
 	$(VENV)/bin/pytest tests/plugin tests/lab tests/interop
 
-check: $(STAMP)
+check: machine
 	$(VENV)/bin/ruff check .
 	$(VENV)/bin/ruff format --check .
 	$(VENV)/bin/mypy
