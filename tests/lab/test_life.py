@@ -56,8 +56,9 @@ def test_a_second_lab_whose_daemon_was_killed_leaves_nothing(state: State, incus
 
 def test_up_interrupted_in_its_middle_can_be_taken_down(elsewhere: State) -> None:
     env = environment(CLEANROOM_LAB=str(elsewhere.folder))
-    argv = [sys.executable, "-u", "-c", "import lab; lab.up(print)"]
-    with subprocess.Popen(argv, stdout=subprocess.PIPE, text=True, env=env, cwd=HERE.parent) as process:
+    # A shell's background job begins with SIGINT ignored, and so would everything below it.
+    program = "import lab, signal; signal.signal(signal.SIGINT, signal.default_int_handler); lab.up(print)"
+    with subprocess.Popen([sys.executable, "-u", "-c", program], stdout=subprocess.PIPE, text=True, env=env, cwd=HERE.parent) as process:
         assert process.stdout is not None
         assert any(line.startswith("lab: root ...") for line in process.stdout), "it ended before the image was begun"
         wait_until(lambda: bool(_mentions(f"{elsewhere.scratch}/root.tar")) or Waiting("not yet"), what="the image to be begun", within=30)
