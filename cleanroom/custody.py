@@ -137,9 +137,15 @@ def strange_events(ledger: Ledger, watch: Watch) -> list[str]:
         wait_until(arrived, what="the hypervisor to tell of our own acts", within=_ARRIVAL_SECONDS)
     if watch.has_gap:
         raise HarnessError("cannot tell who touched the machine: the hypervisor's events were not heard for a while", where=watch.instance)
-    surplus = -balance()
+    surplus = -balance() - _allowed(ledger, watch)
     told = {_told(event): event.get("requestor") or "unnamed" for event in ledger.of("lifecycle")}
     return [f"{name} ({count} more than this run caused; requestor {told[name]})" for name, count in sorted(surplus.items())]
+
+
+def _allowed(ledger: Ledger, watch: Watch) -> Counter[str]:
+    """Events that our acts may cause and need not."""
+    ours = (event for event in ledger.of("hypervisor") if event["instance"] == watch.instance and event["n"] > watch.since)
+    return Counter(name for event in ours for name in event.get("allows", ()))
 
 
 def _told(event: Event) -> str:

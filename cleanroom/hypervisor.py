@@ -196,7 +196,8 @@ class Hypervisor:
     def restart(self, name: str, *, within: float) -> None:
         """Reboot the machine as its owner would: an orderly shutdown, then a start."""
         body = {"action": "restart", "timeout": int(within), "force": False}
-        with self._expecting(name, "restart", "instance-restarted"):
+        # Now and then Incus sees the machine go down before it sees it come back, and tells of that, too.
+        with self._expecting(name, "restart", "instance-restarted", allows=["instance-shutdown"]):
             self._operate(lambda api: api.instances[name].state.put(json=body), what=f"{name} to restart", within=within)
 
     def read_file(self, name: str, path: str) -> bytes:
