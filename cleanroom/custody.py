@@ -143,9 +143,12 @@ def strange_events(ledger: Ledger, watch: Watch) -> list[str]:
 
 
 def _allowed(ledger: Ledger, watch: Watch) -> Counter[str]:
-    """Events that our acts may cause and need not."""
+    """Events that our acts may cause and need not: excused only where the hypervisor names nobody who asked for them."""
     ours = (event for event in ledger.of("hypervisor") if event["instance"] == watch.instance and event["n"] > watch.since)
-    return Counter(name for event in ours for name in event.get("allows", ()))
+    most = Counter(name for event in ours for name in event.get("allows", ()))
+    heard = (event for event in ledger.of("lifecycle") if event["instance"] == watch.instance and event["n"] > watch.since)
+    unasked = Counter(_told(event) for event in heard if not event.get("requestor"))
+    return most & unasked
 
 
 def _told(event: Event) -> str:

@@ -206,3 +206,11 @@ def test_a_log_in_of_an_earlier_boot_still_counts(ledger: Ledger) -> None:
 def test_a_journal_without_any_log_in_means_that_nobody_can_tell(ledger: Ledger) -> None:
     with pytest.raises(HarnessError, match="no log-in at all"):
         custody.check_logins(ledger, machine("Server listening on 0.0.0.0 port 22.\n"))
+
+
+@pytest.mark.parametrize(("requestor", "strange"), [({}, 0), ({"username": "root"}, 1)])
+def test_a_restart_excuses_a_shutdown_only_if_nobody_asked_for_it(ledger: Ledger, requestor: dict[str, str], strange: int) -> None:
+    ledger.record("hypervisor", action="restart", instance=NAME, expects=["instance-restarted"], allows=["instance-shutdown"])
+    tell(ledger, "instance-restarted")
+    ledger.record("lifecycle", action="instance-shutdown", instance=NAME, requestor=requestor, context=None)
+    assert len(custody.strange_events(ledger, watch())) == strange
