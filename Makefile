@@ -32,7 +32,7 @@ check: machine
 	$(VENV)/bin/ruff check .
 	$(VENV)/bin/ruff format --check .
 	$(VENV)/bin/mypy
-	$(VENV)/bin/pytest -q tests/unit
+	$(VENV)/bin/pytest -q -n auto tests/unit
 
 sabotage: machine
 	$(PY) -m tests.sabotage $(ONLY)

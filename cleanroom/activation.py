@@ -9,7 +9,8 @@ from __future__ import annotations
 from cleanroom.errors import CheckFailed, OutOfTime
 from cleanroom.machine import Machine, SwarmService
 from cleanroom.repository import Repository
-from cleanroom.site import Service, Site
+from cleanroom.site import Site
+from cleanroom.tables.serving import Service
 from cleanroom.throwaway import Throwaway
 from cleanroom.wait import Deadline, Waiting, wait_until
 

@@ -26,7 +26,8 @@ from cryptography.x509 import verification
 
 from cleanroom.errors import BadInput, CheckFailed, OutOfTime
 from cleanroom.redact import Secret
-from cleanroom.site import Certificate, Site
+from cleanroom.site import Site
+from cleanroom.tables.serving import Certificate
 from cleanroom.wait import Waiting, wait_until
 
 _HANDSHAKE_SECONDS = 10.0

@@ -24,7 +24,7 @@ import requests
 
 from cleanroom.errors import BadInput, HarnessError, OutOfReach
 from cleanroom.guard import Guard, GuardedSession
-from cleanroom.site import Incus
+from cleanroom.tables.machines import Incus
 from cleanroom.wait import Deadline, Waiting, wait_until
 
 _REQUEST_SECONDS = 30.0

@@ -14,7 +14,7 @@ from pathlib import Path, PurePosixPath
 from cleanroom import vault
 from cleanroom.errors import BadInput, CheckFailed, HarnessError
 from cleanroom.repository import Repository
-from cleanroom.site import Parameter
+from cleanroom.tables.git import Parameter
 
 #: Documents explain a parameter and locks are machines' notes; neither defines one.
 _PROSE = {".md", ".rst", ".txt", ".adoc", ".lock"}

@@ -14,8 +14,9 @@ from typing import Any
 from cleanroom.certificate import Pair
 from cleanroom.errors import CheckFailed, HarnessError, OutOfTime
 from cleanroom.machine import Machine
-from cleanroom.site import Certificate, Site
+from cleanroom.site import Site
 from cleanroom.ssh import Result
+from cleanroom.tables.serving import Certificate
 from cleanroom.trial import Trial
 from cleanroom.wait import Waiting, wait_until
 

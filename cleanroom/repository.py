@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from cleanroom.errors import BadInput, HarnessError, OutOfReach
-from cleanroom.site import Credential, Forge
+from cleanroom.tables.git import Credential, Forge
 
 _FETCH_SECONDS = 300.0
 _READ_SECONDS = 60.0

@@ -20,9 +20,10 @@ from cleanroom.machine import Machine
 from cleanroom.quantities import show_size, size
 from cleanroom.reuse import Recollection
 from cleanroom.run import Run
-from cleanroom.site import Access, Site
+from cleanroom.site import Site
 from cleanroom.ssh import KeyPair, Ssh
 from cleanroom.sweep import find, remove_one
+from cleanroom.tables.machines import Access
 from cleanroom.throwaway import Before, Blankness, Throwaway
 from cleanroom.wait import Waiting, wait_until
 

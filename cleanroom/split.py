@@ -18,8 +18,8 @@ from cleanroom import repository, vault
 from cleanroom.errors import BadInput, CheckFailed, HarnessError
 from cleanroom.redact import Redactor
 from cleanroom.repository import Repository
-from cleanroom.site import Forge, Secrets
 from cleanroom.sops.errors import Unsupported, ValueInClear, VaultError
+from cleanroom.tables.git import Forge, Secrets
 
 RULES = ".sops.yaml"
 _INERT_STEMS = {"README", "LICENSE", "LICENCE", "COPYING", "CHANGELOG"}

@@ -19,7 +19,7 @@ from requests.adapters import HTTPAdapter
 from cleanroom.certificate import system_bundle
 from cleanroom.errors import CheckFailed, OutOfTime
 from cleanroom.redact import Secret
-from cleanroom.site import Endpoint, Webhook
+from cleanroom.tables.serving import Endpoint, Webhook
 from cleanroom.wait import Deadline, Waiting, wait_until
 
 _VISIT_SECONDS = 10.0

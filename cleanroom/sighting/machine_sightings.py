@@ -17,7 +17,7 @@ from cleanroom.sighting import docker_specs, journal, machine_files, processes
 from cleanroom.sighting.machine_files import File
 from cleanroom.sighting.needles import Needles
 from cleanroom.sighting.sightings import Places
-from cleanroom.site import Leaks
+from cleanroom.tables.git import Leaks
 
 STORE = "/nix/store"
 #: Where decrypted secrets belong: in memory, below these.

@@ -18,7 +18,7 @@ from cleanroom.leaks import Result, Search
 from cleanroom.repository import Repository
 from cleanroom.run import Run
 from cleanroom.sighting.needles import Needles
-from cleanroom.site import Leaks
+from cleanroom.tables.git import Leaks
 
 
 class Places:

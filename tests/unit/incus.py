@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
-from cleanroom.site import Incus as Settings
+from cleanroom.tables.machines import Incus as Settings
 from tests.unit.authority import Authority, Issued, tls_server
 
 IMAGE = "f" * 64

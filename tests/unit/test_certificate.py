@@ -14,7 +14,7 @@ from cleanroom import certificate, renewal
 from cleanroom.certificate import Pair
 from cleanroom.errors import BadInput, CheckFailed
 from cleanroom.redact import Secret
-from cleanroom.site import Certificate
+from cleanroom.tables.serving import Certificate
 from tests.unit.authority import Authority, tls_server
 
 DOMAIN = "ci.example.org"

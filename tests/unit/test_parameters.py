@@ -10,7 +10,7 @@ from cleanroom import parameters, vault
 from cleanroom.errors import BadInput, CheckFailed, HarnessError
 from cleanroom.parameters import Place
 from cleanroom.repository import Repository
-from cleanroom.site import Parameter
+from cleanroom.tables.git import Parameter
 from tests.unit.trees import Tree, identity, sops_file
 
 DOMAIN = Parameter(name="domain", value="ci.example.org")

@@ -14,7 +14,8 @@ import pytest
 from cleanroom import repository
 from cleanroom.errors import BadInput, HarnessError, OutOfReach
 from cleanroom.repository import Repository
-from cleanroom.site import Credential, Forge, SecretSource
+from cleanroom.tables.base import SecretSource
+from cleanroom.tables.git import Credential, Forge
 from tests.unit.authority import Authority, tls_server
 from tests.unit.loopback import free_port
 

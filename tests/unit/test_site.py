@@ -10,7 +10,8 @@ import pytest
 from pydantic import BaseModel
 
 from cleanroom.errors import BadInput
-from cleanroom.site import SecretSource, Site
+from cleanroom.site import Site
+from cleanroom.tables.base import SecretSource
 from tests.unit.sites import MINIMAL, Gone, keys, parts, write
 
 

@@ -16,7 +16,8 @@ from pydantic.fields import FieldInfo
 
 from cleanroom import quantities
 from cleanroom.guide import parse
-from cleanroom.site import SecretSource, Site
+from cleanroom.site import Site
+from cleanroom.tables.base import SecretSource
 from tests.unit.sites import parts
 
 ROOT = Path(__file__).parents[2]

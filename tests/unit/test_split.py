@@ -12,7 +12,7 @@ from cleanroom import repository, split, vault
 from cleanroom.errors import CheckFailed, HarnessError
 from cleanroom.redact import Redactor
 from cleanroom.repository import Repository
-from cleanroom.site import Forge, Secrets
+from cleanroom.tables.git import Forge, Secrets
 from tests.unit.trees import URL, Tree, identity, rules, sops_file
 
 BOOTSTRAP, HOST = identity(), identity()

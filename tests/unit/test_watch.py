@@ -13,7 +13,7 @@ from cleanroom.custody import Watch
 from cleanroom.errors import CheckFailed, OutOfReach
 from cleanroom.hypervisor import Hypervisor
 from cleanroom.ledger import Ledger
-from cleanroom.site import Incus as Settings
+from cleanroom.tables.machines import Incus as Settings
 from cleanroom.wait import Waiting, wait_until
 from tests.unit.authority import Authority
 from tests.unit.incus import Incus, on_socket, on_tls

@@ -15,7 +15,7 @@ import requests
 
 from cleanroom.errors import CheckFailed
 from cleanroom.redact import Secret
-from cleanroom.site import Endpoint, Webhook
+from cleanroom.tables.serving import Endpoint, Webhook
 from cleanroom.web import Visitor, check_endpoints, check_webhook_accepted, check_webhook_refused, signature
 from tests.unit.authority import Authority, tls_server
 
