@@ -3,6 +3,7 @@
 pytest_plugins = [
     "fixtures.collection",
     "fixtures.options",
+    "fixtures.order",
     "fixtures.recording",
     "fixtures.world",
     "fixtures.rooms",

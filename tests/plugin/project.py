@@ -16,6 +16,8 @@ INI = """
         c4: the clean room
         w5(reason): a gate, with an argument
         twice: asked for
+        late: after all others
+        last: after those too
 """
 
 CONFTEST = """
