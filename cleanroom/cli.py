@@ -15,7 +15,13 @@ from cleanroom import __version__
 from cleanroom.errors import CheckFailed, HarnessError
 
 #: Sub-commands and the modules that add them, imported when asked for. The lab's is found by name: the library does not import the lab.
-_DOORS = {"vault": "cleanroom.commands.vault", "leaks": "cleanroom.commands.leaks", "sweep": "cleanroom.commands.sweep", "lab": "lab.commands"}
+_DOORS = {
+    "vault": "cleanroom.commands.vault",
+    "leaks": "cleanroom.commands.leaks",
+    "evidence-key": "cleanroom.commands.evidence_key",
+    "sweep": "cleanroom.commands.sweep",
+    "lab": "lab.commands",
+}
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

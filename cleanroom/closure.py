@@ -6,8 +6,10 @@ Refuses: a closure with an invalid path, without a hash, or empty - and to compa
 
 from __future__ import annotations
 
+import base64
+import hashlib
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -48,6 +50,19 @@ def parse(text: str, *, where: str) -> Closure:
 def of(machine: Machine, system: str) -> Closure:
     """The closure of `system` as the machine's Nix database has it."""
     return parse(machine.probe("nix", "path-info", "--json", "--recursive", system, within=_CLOSURE_SECONDS).text, where=machine.where)
+
+
+def record_system(machine: Machine, record: Callable[..., object]) -> None:
+    """Record the system that runs, as evidence names it: its path, its NAR hash in hex, and its closure's digest.
+
+    The digest is the SHA-256 of the closure's lines `PATH NARHASH`, sorted by path.
+    """
+    system = machine.current_system()
+    paths = of(machine, system)
+    lines = "".join(f"{path} {paths[path].nar_hash}\n" for path in sorted(paths))
+    hexadecimal = base64.b64decode(paths[system].nar_hash.removeprefix("sha256-")).hex()
+    digest = hashlib.sha256(lines.encode()).hexdigest()
+    record("toplevel", machine=machine.name, path=system, sha256=hexadecimal, closure={"paths": len(paths), "sha256": digest})
 
 
 def check_equal(expected: Closure, seen: Closure, *, where: str) -> None:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import contextlib
 import json
-import platform
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -17,11 +16,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from cleanroom import __version__, scratch
+from cleanroom import scratch
 from cleanroom.errors import HarnessError
 from cleanroom.ledger import Ledger
 from cleanroom.marks import new_run_id
 from cleanroom.redact import Redactor
+from cleanroom.signing import Signer
 
 Role = Literal["adversary", "builder"]
 Keep = Literal["never", "on-failure", "always"]
@@ -58,10 +58,17 @@ class Run:
         self.redactor = Redactor()
         self.ledger = Ledger(self.folder, self.redactor)
         self.record = self.ledger.record
+        self.signer: Signer | None = None
         self._times = reports / ".last-times.json"
-        self.record(
-            "run-began", run=self.id, role=options.role, keep=options.keep, reuse=options.reuse, suite=__version__, python=platform.python_version()
-        )
+        self.record("run-began", run=self.id, role=options.role, keep=options.keep, reuse=options.reuse)
+
+    def sign_with(self, signer: Signer) -> None:
+        """Have the run's evidence signed. The public half goes into the ledger, so that nobody can put another signature under it afterwards."""
+        if self.signer is not None:
+            raise HarnessError("a run is signed with one key", where=self.signer.keyid)
+        self.redactor.add(signer.secret)
+        self.signer = signer
+        self.record("signing", keyid=signer.keyid, public=signer.public)
 
     def say(self, line: str) -> None:
         """Tell the person who waits; redacted."""

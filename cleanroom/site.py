@@ -15,6 +15,7 @@ from pydantic import PrivateAttr, ValidationError, model_validator
 
 from cleanroom.errors import BadInput
 from cleanroom.tables.base import Listed, Table
+from cleanroom.tables.evidence import Evidence
 from cleanroom.tables.git import Base, Bootstrap, Forge, Leaks, Parameter, RequiredSecrets, Secrets
 from cleanroom.tables.machines import Access, Blank, Canonical, Guide, Incus
 from cleanroom.tables.serving import Certificate, Endpoint, Oneshot, Service, Webhook
@@ -44,6 +45,7 @@ class Site(Table):
     guide: Guide = Guide()
     required_secrets: RequiredSecrets = RequiredSecrets()
     leaks: Leaks = Leaks()
+    evidence: Evidence = Evidence()
 
     _path: Path = PrivateAttr(default=Path())
     _digest: str = PrivateAttr(default="")
@@ -98,7 +100,7 @@ class Site(Table):
 
 
 #: Keys that hold paths on this side: anchored at the site file, so that a site can be moved as a folder.
-_LOCAL_KEYS = {"file", "trust", "deploy_key", "key_file", "client_certificate", "client_key", "server_certificate", "private_key"}
+_LOCAL_KEYS = {"file", "trust", "deploy_key", "key_file", "client_certificate", "client_key", "server_certificate", "private_key", "signing_key"}
 _LOCAL_LISTS = {"repositories"}
 
 

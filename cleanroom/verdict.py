@@ -110,6 +110,6 @@ def _evidence_class(events: Sequence[Event], *, complete: bool) -> EvidenceClass
         return "DEV"
     if site["site_kind"] == "lab":
         return "LAB"
-    signed = any(event["kind"] == "signed" for event in events)
+    signed = any(event["kind"] == "signing" for event in events)
     virtual = bool(machines) and all(event["type"] == "virtual-machine" for event in machines)
     return "ACCEPTANCE" if signed and virtual and complete else "DEV"

@@ -13,11 +13,12 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from cleanroom import signing
 from cleanroom.errors import HarnessError
 from cleanroom.quantities import show_duration
 from lab import ca, forge, hosts, image, leftovers, repositories, sitefile
 from lab.daemon import Incus
-from lab.names import BOOTSTRAP_KEY, CANONICAL_HOST, CANONICAL_KEY, NEIGHBOUR, TOKEN
+from lab.names import BOOTSTRAP_KEY, CANONICAL_HOST, CANONICAL_KEY, NEIGHBOUR, SIGNING_KEY, TOKEN
 from lab.processes import Service
 from lab.state import HERE, State, digest
 
@@ -49,6 +50,7 @@ class _Building:
         shutil.rmtree(state.scratch, ignore_errors=True)
         state.scratch.mkdir(mode=0o700)
         self._stage("certificates", digest(HERE / "ca.py"), lambda: ca.make(state))
+        self._signing_key()
         if not incus.answers:
             with self._phase("daemon"):
                 incus.start()
@@ -59,6 +61,13 @@ class _Building:
         self._hosts(incus, image_digest, rendered)
         sitefile.write(state, incus)
         shutil.rmtree(state.scratch)
+
+    def _signing_key(self) -> None:
+        """The lab signs its runs with a key of its own: it vouches for nothing but that a run's files are one run's."""
+        path = self.state.keys / SIGNING_KEY
+        if not path.exists():
+            path.parent.mkdir(mode=0o700, exist_ok=True)
+            signing.make(path)
 
     def _image(self, incus: Incus) -> str:
         state = self.state

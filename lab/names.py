@@ -21,6 +21,7 @@ THROWAWAY = "cc-ci-throwaway"
 #: Files below the state folder's `keys`.
 BOOTSTRAP_KEY = "bootstrap.txt"
 CANONICAL_KEY = "cc-nix-test.txt"
+SIGNING_KEY = "signing.pem"
 TOKEN = "forge-token"  # noqa: S105 - the name of a file
 
 

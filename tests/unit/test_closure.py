@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, cast
 
 import pytest
 
-from cleanroom.closure import StorePath, check_equal, parse
+from cleanroom.closure import StorePath, check_equal, parse, record_system
 from cleanroom.errors import CheckFailed, HarnessError
+from cleanroom.machine import Machine
+from tests.unit.notes import Notes
 
 STORE = "/nix/store"
 HASHES = {"system": "sha256-" + "A" * 43 + "=", "lib": "sha256-" + "B" * 43 + "="}
@@ -131,3 +135,22 @@ def test_closures_that_differ_are_told_by_the_first_path(other: dict[str, StoreP
     differing = min(path for path in EXPECTED.keys() | other.keys() if EXPECTED.get(path) != other.get(path))
     assert differing in caught.value.expected
     assert caught.value.expected.removeprefix(f"{differing}: ") != caught.value.seen
+
+
+class Store:
+    """A machine in so far as it runs a system and knows its closure."""
+
+    name, where = "m", "m (192.0.2.1)"
+
+    def current_system(self) -> str:
+        return f"{STORE}/{SYSTEM}"
+
+    def probe(self, *_argv: str, within: float) -> SimpleNamespace:
+        return SimpleNamespace(text=json.dumps(listed()), within=within)
+
+
+def test_the_system_is_recorded_as_evidence_names_it(notes: Notes) -> None:
+    record_system(cast(Machine, Store()), notes.record)
+    lines = f"{STORE}/{SYSTEM} {HASHES['system']}\n{STORE}/{LIB} {HASHES['lib']}\n"
+    closure = {"paths": 2, "sha256": hashlib.sha256(lines.encode()).hexdigest()}
+    assert notes == [{"n": 0, "kind": "toplevel", "machine": "m", "path": f"{STORE}/{SYSTEM}", "sha256": "00" * 32, "closure": closure}]

@@ -164,6 +164,7 @@ PATHS = [
     "incus.client_key",
     "incus.server_certificate",
     "access.private_key",
+    "evidence.signing_key",
 ]
 
 

@@ -40,6 +40,7 @@ def green(*, kind: str = "real", role: str = "adversary", keep: str = "never", r
     planned = [{"identity": name, "line": 1, "on_request": name == TWICE} for name in (NEW, BLANK, TWICE)]
     return [
         event("run-began", run="r", role=role, keep=keep, reuse=reuse),
+        event("signing", keyid="k"),
         event("inventory", scenarios=planned),
         event("selected", scenarios=[{"identity": NEW}, {"identity": BLANK}]),
         event("site", site_kind=kind),
@@ -49,7 +50,6 @@ def green(*, kind: str = "real", role: str = "adversary", keep: str = "never", r
         *scenario(BLANK, "Given a throwaway", "Then it is blank"),
         event("machine-gone", name="throwaway"),
         event("run-ended", run="r", exit_status=0),
-        event("signed"),
     ]
 
 
@@ -69,7 +69,7 @@ def without(**fields: Any) -> Edit:
 
 
 def with_event(event: Event) -> Edit:
-    return lambda whole: [*whole[:-2], event, *whole[-2:]]
+    return lambda whole: [*whole[:-1], event, whole[-1]]
 
 
 def selecting(*names: str) -> Edit:
@@ -142,14 +142,14 @@ def test_narrowness_alone_does_not_block_and_everything_else_does() -> None:
 def test_a_scenario_on_request_that_was_asked_for_counts() -> None:
     events = selecting(NEW, BLANK, TWICE)(green())
     assert judge(events).word == "INCOMPLETE"
-    assert judge([*events[:-3], *scenario(TWICE), *events[-3:]]).word == "PASSED"
+    assert judge([*events[:-2], *scenario(TWICE), *events[-2:]]).word == "PASSED"
 
 
-@pytest.mark.parametrize("length", range(len(green()) - 1))
+@pytest.mark.parametrize("length", range(len(green())))
 def test_a_ledger_cut_short_at_any_event_is_incomplete_and_names_the_last_step(length: int) -> None:
     whole = green()
-    assert whole[-2]["kind"] == "run-ended"
-    cut = whole[: min(length, len(whole) - 2)]
+    assert whole[-1]["kind"] == "run-ended"
+    cut = whole[:length]
     judged = judge(cut)
     assert judged.word == "INCOMPLETE"
     assert judged.blocked
@@ -176,7 +176,7 @@ def test_the_class_is_what_the_run_earned(changes: dict[str, Any], evidence_clas
     assert judge(green(**changes)).evidence_class == evidence_class
 
 
-@pytest.mark.parametrize("missing", ["run-began", "site", "machine", "signed"])
+@pytest.mark.parametrize("missing", ["run-began", "site", "machine", "signing"])
 def test_nothing_becomes_acceptance_without_all_that_it_rests_on(missing: str) -> None:
     assert judge(without(kind=missing)(green())).evidence_class != "ACCEPTANCE"
 
