@@ -9,12 +9,12 @@ import sys
 import tempfile
 import time
 from pathlib import Path
-from urllib.parse import unquote
 
 import lab
 from cleanroom import guide
 from cleanroom.repository import fetch
 from cleanroom.site import Site
+from lab.state import State
 
 ROOT = Path(__file__).resolve().parent.parent
 ROUNDS = 3
@@ -52,13 +52,12 @@ def hand_environment(site: Site, folder: Path) -> dict[str, str]:
     """What the script by hand needs to know, from the site file and the guide themselves."""
     base = fetch(site.base.url, site.base.revision, folder / "base.git", forge=site.forge)
     commands = guide.parse(base.read(site.base.guide).decode(), file=site.base.guide, within=site.guide.within)
-    socket = Path(unquote(site.incus.endpoint.removeprefix("http+unix://")))
     token = site.guide.secrets["FORGE_TOKEN"].file
     work = folder / "work"
     work.mkdir()
     return {
         **os.environ,
-        "INCUS_DIR": str(socket.parent),
+        "INCUS_DIR": str(State.locate().incus),
         "PROJECT": site.incus.project,
         "IMAGE": site.incus.image,
         "NAME": "bench-by-hand",

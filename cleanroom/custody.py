@@ -21,6 +21,7 @@ from ws4py.exc import HandshakeError
 from cleanroom import marks
 from cleanroom.errors import CheckFailed, HarnessError, OutOfReach
 from cleanroom.hypervisor import Hypervisor
+from cleanroom.incus.door import Credential, secured
 from cleanroom.ledger import Event, Ledger
 from cleanroom.machine import Machine
 from cleanroom.wait import Waiting, wait_until
@@ -53,15 +54,27 @@ class Watch:
         self._ending = False
         self._lost = False
         self._hypervisor = hypervisor
-        self.since = int(record("watch-began", instance=instance)["n"])
-        self._socket = self._open(hypervisor)
+        credential = Credential.of(hypervisor.settings)
+        #: How the hypervisor names us in its events, where it can tell one client from another.
+        self.identity = credential.fingerprint if credential else None
+        self.since = int(record("watch-began", instance=instance, identity=self.identity)["n"])
+        self._socket = self._open(hypervisor, credential)
 
-    def _open(self, hypervisor: Hypervisor) -> Any:  # noqa: ANN401 - ws4py is untyped
+    def _open(self, hypervisor: Hypervisor, credential: Credential | None) -> Any:  # noqa: ANN401 - ws4py is untyped
         watch = self
 
         class Socket(WebSocketClient):  # type: ignore[misc]
+            sock: Any
+
             def __init__(self, *arguments: Any, **options: Any) -> None:  # noqa: ANN401 - ws4py's own signature
                 super().__init__(*arguments, exclude_headers=["origin"], **options)
+
+            def connect(self) -> None:
+                # ws4py's own TLS would check the server's name, which the pinned certificate need not have.
+                self.sock.settimeout(_ARRIVAL_SECONDS)
+                if credential is not None:
+                    self.sock, self.scheme, self._is_secure = secured(self.sock, credential), "ws", True
+                super().connect()
 
             def opened(self) -> None:
                 watch._ready.set()
@@ -113,10 +126,10 @@ class Watch:
 
 
 def strange_events(ledger: Ledger, watch: Watch) -> list[str]:
-    """Events about the instance that none of our acts explains, one line each.
+    """Events about the instance that none of our acts explains, one line each; over TLS also those that somebody else's certificate asked for.
 
     Waits until every event that our acts must cause has arrived; raises `HarnessError` if one does not, or if the watch has a
-    gap: then nobody can tell.
+    gap: then nobody can tell - except that a stranger was heard.
     """
 
     def balance() -> Counter[str]:
@@ -125,7 +138,7 @@ def strange_events(ledger: Ledger, watch: Watch) -> list[str]:
             if event["instance"] == watch.instance and event["n"] > watch.since:
                 left.update(event.get("expects", ()))
                 left.subtract(event.get("withdraws", ()))
-        left.subtract(_told(event) for event in ledger.of("lifecycle") if event["instance"] == watch.instance and event["n"] > watch.since)
+        left.subtract(_told(event) for event in _heard(ledger, watch) if not _is_a_stranger_s(event, watch))
         return left
 
     def arrived() -> bool | Waiting:
@@ -135,19 +148,29 @@ def strange_events(ledger: Ledger, watch: Watch) -> list[str]:
     if not watch.has_gap:
         watch.fence()
         wait_until(arrived, what="the hypervisor to tell of our own acts", within=_ARRIVAL_SECONDS)
-    if watch.has_gap:
+    strangers = [f"{_told(event)} (requestor {event['requestor']})" for event in _heard(ledger, watch) if _is_a_stranger_s(event, watch)]
+    if watch.has_gap and not strangers:
         raise HarnessError("cannot tell who touched the machine: the hypervisor's events were not heard for a while", where=watch.instance)
-    surplus = -balance() - _allowed(ledger, watch)
+    surplus = Counter() if watch.has_gap else -balance() - _allowed(ledger, watch)
     told = {_told(event): event.get("requestor") or "unnamed" for event in ledger.of("lifecycle")}
-    return [f"{name} ({count} more than this run caused; requestor {told[name]})" for name, count in sorted(surplus.items())]
+    return [*strangers, *(f"{name} ({count} more than this run caused; requestor {told[name]})" for name, count in sorted(surplus.items()))]
+
+
+def _heard(ledger: Ledger, watch: Watch) -> list[Event]:
+    return [event for event in ledger.of("lifecycle") if event["instance"] == watch.instance and event["n"] > watch.since]
+
+
+def _is_a_stranger_s(event: Event, watch: Watch) -> bool:
+    """Whether the hypervisor names somebody who is not us; on a local socket it cannot, and what it does by itself it ascribes to nobody."""
+    requestor = event.get("requestor") or {}
+    return watch.identity is not None and bool(requestor) and requestor.get("username") != watch.identity
 
 
 def _allowed(ledger: Ledger, watch: Watch) -> Counter[str]:
     """Events that our acts may cause and need not: excused only where the hypervisor names nobody who asked for them."""
     ours = (event for event in ledger.of("hypervisor") if event["instance"] == watch.instance and event["n"] > watch.since)
     most = Counter(name for event in ours for name in event.get("allows", ()))
-    heard = (event for event in ledger.of("lifecycle") if event["instance"] == watch.instance and event["n"] > watch.since)
-    unasked = Counter(_told(event) for event in heard if not event.get("requestor"))
+    unasked = Counter(_told(event) for event in _heard(ledger, watch) if not event.get("requestor"))
     return most & unasked
 
 

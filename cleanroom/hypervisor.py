@@ -9,25 +9,20 @@ pylxd carries the requests (REST API of Incus 6.0); operations are started witho
 from __future__ import annotations
 
 import datetime
-import ssl
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from email.utils import parsedate_to_datetime
-from pathlib import Path
 from typing import Any
-from urllib.parse import quote, unquote
 
-import pylxd.client
 import pylxd.exceptions
-import requests
 
 from cleanroom.errors import BadInput, HarnessError, OutOfReach
-from cleanroom.guard import Guard, GuardedSession
+from cleanroom.guard import Guard
+from cleanroom.incus.door import open_door, speaking_of
 from cleanroom.tables.machines import Incus
 from cleanroom.wait import Deadline, Waiting, wait_until
 
-_REQUEST_SECONDS = 30.0
 _RUNNING = {103, 113}
 _GONE = 404
 
@@ -85,18 +80,8 @@ class Hypervisor:
 
         `record(kind, **fields)` receives every change made. Raises `BadInput` for unusable paths, `OutOfReach` if nothing answers or trusts us.
         """
-        endpoint = settings.endpoint
-        _check_paths(settings)
         guard = Guard(settings.project)
-        cert = (str(settings.client_certificate), str(settings.client_key)) if settings.client_certificate else None
-        verify = str(settings.server_certificate) if settings.server_certificate else True
-        inner = pylxd.client.get_session_for_url(endpoint, verify=verify, cert=cert)
-        session = GuardedSession(inner, guard, timeout=_REQUEST_SECONDS)
-        with _speaking_of(endpoint):
-            client = pylxd.client.Client(endpoint=endpoint, session=session, project=settings.project)
-        # For the events' socket, which is no request of the session's; pylxd would fall back to certificates of its own choice, and check none.
-        client.ssl_options = _tls(settings)
-        hypervisor = Hypervisor(client, guard, settings, record)
+        hypervisor = Hypervisor(open_door(settings, guard), guard, settings, record)
         hypervisor._check_server()
         return hypervisor
 
@@ -134,13 +119,13 @@ class Hypervisor:
         """Fingerprint behind the declared image alias (or the alias itself if it is one); raises `BadInput` if the server has no such image."""
         image = self.settings.image
         try:
-            with _speaking_of(self.settings.endpoint):
+            with speaking_of(self.settings.endpoint):
                 answer = self.client.api.images.aliases[image].get()
                 return str(answer.json()["metadata"]["target"])
         except pylxd.exceptions.NotFound:
             pass
         try:
-            with _speaking_of(self.settings.endpoint):
+            with speaking_of(self.settings.endpoint):
                 return str(self.client.api.images[image].get().json()["metadata"]["fingerprint"])
         except pylxd.exceptions.NotFound:
             raise BadInput(f"there is no image {image} in project {self.settings.project}", where=self.settings.endpoint) from None
@@ -154,7 +139,7 @@ class Hypervisor:
     def instance(self, name: str) -> Instance | None:
         """One instance, or None if the server says that there is none."""
         try:
-            with _speaking_of(self.settings.endpoint):
+            with speaking_of(self.settings.endpoint):
                 return _instance(self.client.api.instances[name].get().json()["metadata"])
         except pylxd.exceptions.NotFound:
             return None
@@ -279,55 +264,15 @@ class Hypervisor:
     @contextmanager
     def _asking(self, what: str) -> Iterator[None]:
         """NotFound becomes an error of ours, for questions whose subject must exist."""
-        with _speaking_of(self.settings.endpoint):
+        with speaking_of(self.settings.endpoint):
             try:
                 yield
             except pylxd.exceptions.NotFound:
                 raise HarnessError(f"the hypervisor knows no {what}", where=f"project {self.settings.project} at {self.settings.endpoint}") from None
 
 
-@contextmanager
-def _speaking_of(endpoint: str) -> Iterator[None]:
-    """Turn pylxd's and requests' exceptions into ours; NotFound passes, for the caller to judge."""
-    try:
-        yield
-    except pylxd.exceptions.NotFound:
-        raise
-    except pylxd.exceptions.LXDAPIException as problem:
-        raise HarnessError(f"the hypervisor refused: {problem}", where=endpoint) from None
-    except (requests.RequestException, pylxd.exceptions.ClientConnectionFailed, OSError) as problem:
-        raise OutOfReach(f"the hypervisor does not answer: {problem}", where=endpoint) from None
-
-
-def _check_paths(settings: Incus) -> None:
-    if settings.endpoint.startswith("http+unix://"):
-        socket = Path(unquote(settings.endpoint.removeprefix("http+unix://")))
-        if not socket.is_socket():
-            raise OutOfReach("there is no Incus socket", where=str(socket), advice="is the daemon running? for the lab: cleanroom lab up")
-        return
-    if not settings.endpoint.startswith("https://"):
-        raise BadInput("expected https://HOST:PORT or http+unix://PATH (percent-encoded)", where=f"incus.endpoint = {settings.endpoint}")
-    for key in ("client_certificate", "client_key", "server_certificate"):
-        path = getattr(settings, key)
-        if path is None or not path.is_file():
-            raise BadInput(f"cannot read incus.{key}", where=str(path or "(not given)"), advice="a remote Incus needs all three certificates")
-
-
-def _tls(settings: Incus) -> dict[str, object] | None:
-    """How the events' socket proves who we are, and whom it accepts; None on a local socket."""
-    if settings.client_certificate is None:
-        return None
-    ours = {"certfile": str(settings.client_certificate), "keyfile": str(settings.client_key)}
-    return {**ours, "ca_certs": str(settings.server_certificate), "cert_reqs": ssl.CERT_REQUIRED}
-
-
 def _file_headers(mode: int, kind: str) -> dict[str, str]:
     return {"mode": f"{mode:04o}", "uid": "0", "gid": "0", "type": kind}
-
-
-def unix_endpoint(socket: Path) -> str:
-    """The endpoint of a local daemon's socket, as a site file writes it."""
-    return "http+unix://" + quote(str(socket), safe="")
 
 
 def _instance(data: Mapping[str, Any]) -> Instance:

@@ -1,4 +1,4 @@
-"""The lab's private Incus: one daemon started by hand, one pool, one bridge, one project.
+"""The lab's private Incus: one daemon started by hand, one pool, one bridge, one project, one door for a certificate restricted to it.
 
 Knows: how to start it beside an Incus that already runs, and how its network gives names and addresses without a way out.
 Refuses: to touch another daemon, to reach for anything beyond this machine, and to write a firewall rule.
@@ -9,16 +9,20 @@ from __future__ import annotations
 import ipaddress
 import json
 import shutil
+import socket
+import ssl
 from pathlib import Path
 from typing import Any
 
 from cleanroom.errors import HarnessError
+from cleanroom.incus.door import fingerprint
 from cleanroom.wait import Waiting, wait_until
 from lab.names import FORGE_HOST, POOL, PROJECT
 from lab.processes import Service
 from lab.state import State
 from lab.tools import environment, run
 
+_LOOPBACK = "127.0.0.1"
 _POOL_SIZE = "40GiB"  # a sparse file: it takes what is written
 #: A proxy that nobody serves: whatever the daemon wants from outside fails at once, on this machine.
 _NOWHERE = "http://127.0.0.1:9"
@@ -62,6 +66,34 @@ class Incus:
             return True
 
         wait_until(ready, what="incusd to answer", within=60.0, every=0.1, where=str(self.service.log))
+
+    @property
+    def endpoint(self) -> str:
+        """Where the daemon listens with TLS; `open_to` has been said."""
+        return f"https://{self.ask('/1.0')['config']['core.https_address']}"
+
+    def open_to(self, certificate: Path) -> None:
+        """Listen with TLS on loopback, and let the holder of a certificate into the project - and nowhere else."""
+        if not self._listens():
+            self._listen()
+        if fingerprint(certificate) not in self._names("certificates"):
+            self("config", "trust", "add-certificate", certificate, "--name", certificate.stem, "--restricted", "--projects", PROJECT)
+
+    def _listens(self) -> bool:
+        """Whether it is this daemon that answers at the address that it remembers; the port may be another's since."""
+        host, _, port = self.ask("/1.0")["config"].get("core.https_address", "").rpartition(":")
+        try:
+            shown = ssl.get_server_certificate((host, int(port)), timeout=5.0)
+        except (OSError, ValueError):
+            return False
+        return shown == (self.state.incus / "server.crt").read_text()
+
+    def _listen(self) -> None:
+        """At a port that the kernel knows to be free: several labs on one machine must not meet. The daemon remembers it."""
+        with socket.socket() as probe:
+            probe.bind((_LOOPBACK, 0))
+            port = probe.getsockname()[1]
+        self("config", "set", f"core.https_address={_LOOPBACK}:{port}")
 
     def furnish(self) -> None:
         """Pool, bridge, profile and project, each made unless it is there; btrfs where the kernel can (copies are free)."""

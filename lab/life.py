@@ -16,7 +16,7 @@ from pathlib import Path
 from cleanroom import signing
 from cleanroom.errors import HarnessError
 from cleanroom.quantities import show_duration
-from lab import ca, forge, hosts, image, leftovers, repositories, sitefile
+from lab import ca, credential, forge, hosts, image, leftovers, repositories, sitefile
 from lab.daemon import Incus
 from lab.names import BOOTSTRAP_KEY, CANONICAL_HOST, CANONICAL_KEY, NEIGHBOUR, SIGNING_KEY, TOKEN
 from lab.processes import Service
@@ -55,6 +55,7 @@ class _Building:
             with self._phase("daemon"):
                 incus.start()
         incus.furnish()
+        incus.open_to(credential.make(state))
         image_digest = self._image(incus)
         rendered = self._repositories(str(incus.gateway().ip))
         self._forge(str(incus.gateway().ip))

@@ -1,6 +1,6 @@
 """The lab as a site file: `lab.toml` with what is this lab's own filled in.
 
-Knows: which values a lab makes anew: addresses, keys, the daemon's socket.
+Knows: which values a lab makes anew: addresses, keys, the daemon's port.
 Refuses: to write a file that the suite could not load.
 """
 
@@ -9,9 +9,8 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from cleanroom.hypervisor import unix_endpoint
 from cleanroom.site import Site
-from lab import hosts
+from lab import credential, hosts
 from lab.daemon import Incus
 from lab.names import BOOTSTRAP_KEY, CANONICAL_HOST, CANONICAL_KEY, DOMAIN, IMAGE
 from lab.repositories import fill, recipient
@@ -29,7 +28,10 @@ def write(state: State, incus: Incus) -> Path:
         "bootstrap": recipient(state, BOOTSTRAP_KEY),
         "canonical": recipient(state, CANONICAL_KEY),
         "fingerprint": str(incus.ask(f"/1.0/images/aliases/{IMAGE}")["target"]),
-        "endpoint": unix_endpoint(state.socket),
+        "endpoint": incus.endpoint,
+        "client_certificate": str(credential.certificate_of(state).relative_to(state.folder)),
+        "client_key": str(credential.key_of(state).relative_to(state.folder)),
+        "server_certificate": str(credential.server_certificate_of(state).relative_to(state.folder)),
         "type": "container" if makes_virtual_machines else "virtual-machine",
         "config": "\n".join(f'"{key}" = {json.dumps(value)}' for key, value in config.items()),
         "address": hosts.address_of(incus, CANONICAL_HOST),

@@ -68,6 +68,8 @@ class Incus:
     operations: dict[str, dict[str, Any]] = field(default_factory=dict)
     listeners: list[socket.socket] = field(default_factory=list)
     endpoint: str = ""
+    #: Who is said to have asked for what is told.
+    username: str = "root"
 
     def instance(self, name: str, **config: str) -> dict[str, Any]:
         """Make an instance exist."""
@@ -92,7 +94,7 @@ class Incus:
     def tell(self, action: str, name: str, *, project: str = "ours", **context: str) -> None:
         """Send a life-cycle event to everybody who listens."""
         source = f"/1.0/instances/{name}?project={project}"
-        metadata = {"action": action, "source": source, "context": context or None, "requestor": {"username": "root", "address": ""}}
+        metadata = {"action": action, "source": source, "context": context or None, "requestor": {"username": self.username, "address": ""}}
         payload = json.dumps({"type": "lifecycle", "project": project, "metadata": metadata}).encode()
         head = bytes([0x81, len(payload)]) if len(payload) < 126 else bytes([0x81, 126]) + len(payload).to_bytes(2, "big")
         for listener in self.listeners:

@@ -23,13 +23,14 @@ class Ear:
     instance: str = NAME
     has_gap: bool = False
     since: int = -1
+    identity: str | None = None
 
     def fence(self) -> None:
         return
 
 
-def watch(*, gap: bool = False, since: int = -1) -> Watch:
-    return cast(Watch, Ear(has_gap=gap, since=since))
+def watch(*, gap: bool = False, since: int = -1, identity: str | None = None) -> Watch:
+    return cast(Watch, Ear(has_gap=gap, since=since, identity=identity))
 
 
 @pytest.fixture(autouse=True)
@@ -132,6 +133,33 @@ def test_a_gap_in_what_was_heard_means_that_nobody_can_tell(ledger: Ledger) -> N
     a_whole_life(ledger)
     with pytest.raises(HarnessError, match="not heard"):
         custody.check_events(ledger, watch(gap=True))
+
+
+def test_over_tls_a_stranger_is_a_stranger_even_where_the_balance_is_even(ledger: Ledger) -> None:
+    act(ledger, "restart", "instance-restarted")
+    ledger.record("hypervisor", action="restart failed", instance=NAME, withdraws=["instance-restarted"])
+    act(ledger, "mark", "instance-updated")
+    tell(ledger, "instance-updated", requestor="ours")
+    assert custody.strange_events(ledger, watch(identity="ours")) == []
+    act(ledger, "restart", "instance-restarted")
+    tell(ledger, "instance-restarted", requestor="theirs")
+    with pytest.raises(HarnessError, match="instance-restarted"):
+        custody.check_events(ledger, watch(identity="ours"))
+    tell(ledger, "instance-restarted", requestor="ours")
+    with pytest.raises(CheckFailed, match="theirs"):
+        custody.check_events(ledger, watch(identity="ours"))
+
+
+def test_over_tls_a_stranger_that_was_heard_is_told_in_spite_of_a_gap(ledger: Ledger) -> None:
+    tell(ledger, "instance-exec", requestor="theirs")
+    with pytest.raises(CheckFailed, match="theirs"):
+        custody.check_events(ledger, watch(gap=True, identity="ours"))
+
+
+def test_what_the_hypervisor_does_by_itself_is_left_to_the_balance(ledger: Ledger) -> None:
+    act(ledger, "create", "instance-started")
+    ledger.record("lifecycle", action="instance-started", instance=NAME, requestor={}, context=None)
+    assert custody.strange_events(ledger, watch(identity="ours")) == []
 
 
 KEY = "SHA256:" + "k" * 43

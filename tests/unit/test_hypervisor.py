@@ -12,7 +12,8 @@ from typing import Any
 import pytest
 
 from cleanroom.errors import BadInput, HarnessError, NotOurs, OutOfReach, OutOfTime
-from cleanroom.hypervisor import Hypervisor, unix_endpoint
+from cleanroom.hypervisor import Hypervisor
+from cleanroom.incus.door import unix_endpoint
 from tests.unit.incus import IMAGE, Incus, on_socket
 from tests.unit.notes import Notes
 

@@ -12,6 +12,7 @@ from cleanroom import custody
 from cleanroom.custody import Watch
 from cleanroom.errors import CheckFailed, OutOfReach
 from cleanroom.hypervisor import Hypervisor
+from cleanroom.incus.door import Credential
 from cleanroom.ledger import Ledger
 from cleanroom.tables.machines import Incus as Settings
 from cleanroom.wait import Waiting, wait_until
@@ -89,6 +90,12 @@ def remote(incus: Incus, authority: Authority, server_certificate: Path) -> Sett
     return incus.settings(client_certificate=client.certificate, client_key=client.key, server_certificate=server_certificate)
 
 
+def identity(settings: Settings) -> str:
+    credential = Credential.of(settings)
+    assert credential is not None
+    return credential.fingerprint
+
+
 def test_a_remote_server_is_reached_with_our_certificate_and_its_own_pinned(
     authority: Authority, tmp_path: Path, ledger: Ledger, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -96,22 +103,45 @@ def test_a_remote_server_is_reached_with_our_certificate_and_its_own_pinned(
     monkeypatch.setenv("REQUESTS_CA_BUNDLE", "/nonexistent")
     monkeypatch.setenv("HTTPS_PROXY", "http://127.0.0.1:9")
     with on_tls(authority, leaf) as incus, contextlib.ExitStack() as stack:
-        hypervisor = Hypervisor.connect(remote(incus, authority, leaf.certificate), record=ledger.record)
+        settings = remote(incus, authority, leaf.certificate)
+        hypervisor = Hypervisor.connect(settings, record=ledger.record)
         stack.callback(hypervisor.client.api.session.close)
         watch = Watch(hypervisor, NAME, ledger.record)
         stack.callback(watch.close)
+        incus.username = identity(settings)
+        hypervisor.create(NAME, kind="container", config={})
+        custody.check_events(ledger, watch)
+        incus.username = "e" * 64
+        incus.tell("instance-updated", NAME)
+        incus.username = identity(settings)
+        with pytest.raises(CheckFailed, match="eeee"):
+            custody.check_events(ledger, watch)
+
+
+def test_a_certificate_that_does_not_name_the_endpoint_is_good_for_requests_and_events_alike(
+    authority: Authority, tmp_path: Path, ledger: Ledger
+) -> None:
+    leaf = Authority(tmp_path / "server").vouch_for_itself("hypervisor.example")
+    with on_tls(authority, leaf) as incus, contextlib.ExitStack() as stack:
+        settings = remote(incus, authority, leaf.certificate)
+        hypervisor = Hypervisor.connect(settings, record=ledger.record)
+        stack.callback(hypervisor.client.api.session.close)
+        watch = Watch(hypervisor, NAME, ledger.record)
+        stack.callback(watch.close)
+        incus.username = identity(settings)
         hypervisor.create(NAME, kind="container", config={})
         custody.check_events(ledger, watch)
 
 
-def test_a_certificate_that_does_not_name_the_endpoint_is_told_before_anything_is_made(authority: Authority, tmp_path: Path, ledger: Ledger) -> None:
-    leaf = Authority(tmp_path / "server").vouch_for_itself("hypervisor.example")
-    with on_tls(authority, leaf) as incus, contextlib.ExitStack() as stack:
-        hypervisor = Hypervisor.connect(remote(incus, authority, leaf.certificate), record=ledger.record)
+def test_a_watch_hangs_up_on_a_server_that_shows_another_certificate(authority: Authority, tmp_path: Path, ledger: Ledger) -> None:
+    one, two = Authority(tmp_path / "one").vouch_for_itself("127.0.0.1"), Authority(tmp_path / "two").vouch_for_itself("127.0.0.1")
+    with on_tls(authority, one) as incus, on_tls(authority, two) as other, contextlib.ExitStack() as stack:
+        hypervisor = Hypervisor.connect(remote(incus, authority, one.certificate), record=ledger.record)
         stack.callback(hypervisor.client.api.session.close)
-        with pytest.raises(OutOfReach, match="not valid for"):
+        hypervisor.client.api = hypervisor.client.api.__class__(f"{other.endpoint}/1.0", hypervisor.client.api.session, project="ours")
+        with pytest.raises(OutOfReach, match="another certificate than the pinned one"):
             Watch(hypervisor, NAME, ledger.record)
-        assert incus.changes() == []
+        assert other.asked == []
 
 
 def test_a_remote_server_with_another_certificate_gets_no_request(authority: Authority, tmp_path: Path, notes: Notes) -> None:
