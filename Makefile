@@ -10,7 +10,7 @@ help:
 	@echo "make acceptance [ARGS=\"features/c4_cleanroom.feature -k reboot\"]   every feature, cold, against the embedded lab; leaves reports/latest/"
 	@echo "make test                  the suite's own tests"
 	@echo "make check                 ruff, mypy --strict, unit tests: under a minute"
-	@echo "make sabotage [ONLY=c4]    break the lab's site in named ways; each must turn its scenario red"
+	@echo "make sabotage [ONLY=c4] [STATIC=1]   break the lab's site in named ways; each must turn its scenario red, for its reason"
 	@echo "make bench                 measurements, as ratios side by side"
 	@echo "make lab-down              end the lab and leave nothing of it"
 
@@ -35,7 +35,7 @@ check: machine
 	$(VENV)/bin/pytest -q -n auto tests/unit
 
 sabotage: machine
-	$(PY) -m tests.sabotage $(ONLY)
+	$(PY) -m tests.sabotage $(if $(STATIC),--static) $(ONLY)
 
 bench: machine
 	command -v rg >/dev/null || apt-get install -y -qq --no-install-recommends ripgrep

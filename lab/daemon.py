@@ -106,13 +106,13 @@ class Incus:
             self("network", "create", self.state.bridge, *_network(_free_subnet()))
         if PROJECT not in self._names("projects"):
             self("project", "create", PROJECT, "-c", "features.images=false", "-c", "features.profiles=false")
-        profile = {
-            "devices": {
-                "root": {"type": "disk", "path": "/", "pool": POOL},
-                "eth0": {"type": "nic", "name": "eth0", "network": self.state.bridge},
-            }
+        devices = {
+            "root": {"type": "disk", "path": "/", "pool": POOL},
+            "eth0": {"type": "nic", "name": "eth0", "network": self.state.bridge},
         }
-        self("profile", "edit", "default", stdin=json.dumps(profile).encode())
+        # Written only where it differs: Incus tells of every instance that has the profile as updated, and a run may be listening.
+        if self.ask("/1.0/profiles/default")["devices"] != devices:
+            self("profile", "edit", "default", stdin=json.dumps({"devices": devices}).encode())
 
     def _names(self, collection: str) -> set[str]:
         return {str(path).rsplit("/", 1)[-1] for path in self.ask(f"/1.0/{collection}") or ()}

@@ -73,7 +73,8 @@ def variant(name: str, edit: Callable[[Trees], None], *, later: Callable[[Trees]
                         commit(tree, bare(state, repository, owner=name), "A second thought")
             yield site_file
         finally:
-            site_file.unlink(missing_ok=True)
+            for path in state.folder.glob(f"{name}.*"):  # the site file, and what an edit put beside it
+                path.unlink()
             shutil.rmtree(state.repositories / name, ignore_errors=True)
 
 

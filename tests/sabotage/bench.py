@@ -6,9 +6,9 @@ Refuses: to reach into the suite: a sabotage breaks the site, the image or the m
 
 from __future__ import annotations
 
-import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -18,16 +18,19 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from cleanroom import verdict
 from cleanroom.ledger import Event
 from lab import variant
 from lab.daemon import Incus
 from lab.names import PROJECT
 from lab.state import State
 from lab.variant import Trees
+from tests.sabotage.finding import Finding, judge
+from tests.sabotage.tail import Tail
 
 ROOT = Path(__file__).resolve().parents[2]
 C4 = "c4_cleanroom.feature"
+#: A run that is not over by then hangs, which is a finding of its own.
+_LONGEST_RUN = 900.0
 
 
 @dataclass(frozen=True)
@@ -46,7 +49,8 @@ class Sabotage:
     """One breakage. `reddens` maps scenario titles to a part of the text that must be told; `may_redden` maps others to why they may be red too.
 
     `edit` and `later` change the site's repositories (`own_site`: nothing is changed there), `image` is a script run on the image, `during` acts at a
-    moment of the run, `around` before it - what it returns is called afterwards. `options` narrow the run to what the breakage can touch.
+    moment of the run, `around` before it - what it returns is called afterwards. `feature` and `options` narrow the run to what the breakage can
+    touch: every scenario that they select and that is named in neither mapping must stay green. `static`: no machine is made for it.
     """
 
     name: str
@@ -61,25 +65,24 @@ class Sabotage:
     during: tuple[Moment, Callable[[Bench], object]] | None = None
     around: Callable[[Bench], Callable[[], object]] | None = None
     options: Sequence[str] = ()
-
-
-@dataclass(frozen=True)
-class Finding:
-    """What became of the suite under one sabotage: why it survived (nothing if it was killed), and every scenario's state."""
-
-    survived: tuple[str, ...]
-    states: Mapping[str, str]
-    seconds: float
+    static: bool = False
 
 
 class Bench:
-    """One sabotage's surroundings while the suite runs under it."""
+    """One sabotage's surroundings while the suite runs under it. What a survivor's run left behind is kept in `keep`."""
 
-    def __init__(self, sabotage: Sabotage) -> None:
+    def __init__(self, sabotage: Sabotage, *, keep: Path | None = None) -> None:
         self.sabotage = sabotage
         self.incus = Incus(State.locate())
-        self.events: list[Event] = []
         self.throwaway = "cc-ci-throwaway"
+        self.output = ""
+        self._keep = keep
+        self._tail = Tail()
+
+    @property
+    def events(self) -> list[Event]:
+        """What the run under way has recorded so far."""
+        return self._tail.events
 
     def exec(self, *argv: str, stdin: bytes = b"") -> str:
         """Do something on the throwaway through the hypervisor, as a stranger."""
@@ -110,8 +113,12 @@ class Bench:
             if self.sabotage.around is not None:
                 stack.callback(self.sabotage.around(self))
             reports = Path(stack.enter_context(tempfile.TemporaryDirectory()))
-            self._run_suite(site, reports)
-        return self._judge(time.monotonic() - began)
+            acted = self._run_suite(site, reports)
+            finding = judge(self.sabotage, self.events, self.output, acted=acted, seconds=time.monotonic() - began)
+            if finding.survived and self._keep is not None:
+                (reports / "output.txt").write_text(self.output)
+                shutil.copytree(reports, self._keep, dirs_exist_ok=True, symlinks=True)
+        return finding
 
     def _edit(self, trees: Trees) -> None:
         # Whatever never comes should not be waited for as long as a person would.
@@ -119,42 +126,26 @@ class Bench:
         trees.site_file.write_text(text)
         self.sabotage.edit(trees)
 
-    def _run_suite(self, site: Path, reports: Path) -> None:
+    def _run_suite(self, site: Path, reports: Path) -> bool:
+        """Run the suite to its end; returns whether the sabotage had its moment (one without a moment had)."""
         argv = [sys.executable, "-m", "pytest", "-q", f"features/{self.sabotage.feature}", "--site", str(site), "--reports", str(reports)]
-        with subprocess.Popen(
-            [*argv, *self.sabotage.options], cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, env=dict(os.environ), text=True
-        ) as suite:
-            acted = self.sabotage.during is None
+        moment, act = self.sabotage.during or (None, None)
+        deadline = time.monotonic() + _LONGEST_RUN
+        with (
+            tempfile.TemporaryFile("w+") as output,
+            subprocess.Popen([*argv, *self.sabotage.options], cwd=ROOT, stdout=output, stderr=subprocess.STDOUT, env=dict(os.environ)) as suite,
+        ):
             while suite.poll() is None:
-                self._read(reports)
-                if not acted and self.sabotage.during is not None and any(map(self.sabotage.during[0].is_at, self.events)):
-                    self.sabotage.during[1](self)
-                    acted = True
+                if moment is not None and act is not None and any(map(moment.is_at, self._tail.read(reports))):
+                    act(self)
+                    moment = None
+                if time.monotonic() > deadline:
+                    suite.kill()
                 try:
-                    suite.wait(0.05)
+                    suite.wait(0.05 if moment is not None else 1.0)
                 except subprocess.TimeoutExpired:
                     continue
-            self.output = suite.stdout.read() if suite.stdout is not None else ""
-        self._read(reports)
-        if not acted:
-            raise AssertionError(f"{self.sabotage.name}: its moment never came\n{self.output[-2000:]}")
-
-    def _read(self, reports: Path) -> None:
-        for path in reports.glob("*/ledger.ndjson"):
-            self.events = [json.loads(line) for line in path.read_bytes().split(b"\n")[:-1]]
-
-    def _judge(self, seconds: float) -> Finding:
-        """A scenario counts as killed only if it is red and says why in the words that the sabotage foresees."""
-        outcomes = {outcome.scenario.split(": ", 1)[1]: outcome for outcome in verdict.scenario_outcomes(self.events)}
-        survived = [] if outcomes else [f"no scenario ran: {self.output[-1000:]}"]
-        for title, reason in self.sabotage.reddens.items():
-            outcome = outcomes.get(title)
-            told = json.dumps(outcome.trouble, ensure_ascii=False) if outcome is not None and outcome.trouble is not None else ""
-            if outcome is None or outcome.state not in {"failed", "error"}:
-                survived.append(f"{title}: {outcome.state if outcome else 'not run'}, should be red")
-            elif reason not in told:
-                survived.append(f"{title}: red, but not for `{reason}`: {told[:600]}")
-        for title, outcome in outcomes.items():
-            if outcome.state != "passed" and title not in self.sabotage.reddens and not {title, "*"} & self.sabotage.may_redden.keys():
-                survived.append(f"{title}: {outcome.state}, and should not be: {json.dumps(outcome.trouble, ensure_ascii=False)[:600]}")
-        return Finding(tuple(survived), {title: outcome.state for title, outcome in outcomes.items()}, seconds)
+            output.seek(0)
+            self.output = output.read()
+        self._tail.read(reports)
+        return moment is None

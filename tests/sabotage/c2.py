@@ -34,16 +34,18 @@ def _certificate(*names: str, days: int = 800, change: Callable[[dict[str, Any]]
         change(pair)
         reseal(lambda tree: tree.update(certificate=pair))(trees)
         if trusted:
-            trust = trees.site_file.with_name("sabotage-root.pem")
+            trust = trees.site_file.with_suffix(".pem")
             trust.write_bytes(root.certificate.public_bytes(Encoding.PEM))
             trees.rewrite(trees.site_file, 'privkey.pem"\ntrust = "certificates/root.pem"', f'privkey.pem"\ntrust = "{trust.name}"')
 
     return edit
 
 
-def _reverse(pair: dict[str, Any]) -> None:
+def _misplace(pair: dict[str, Any]) -> None:
+    """Somebody else's certificate between the leaf and the one that signed it."""
     mark = "-----END CERTIFICATE-----\n"
-    pair["fullchain"] = "".join(part + mark for part in reversed(pair["fullchain"].split(mark)[:-1]))
+    stranger = Authority("a stranger").certificate.public_bytes(Encoding.PEM).decode()
+    pair["fullchain"] = pair["fullchain"].replace(mark, mark + stranger, 1)
 
 
 def _other_key(pair: dict[str, Any]) -> None:
@@ -56,6 +58,7 @@ SABOTAGES = (
         story="the certificate in git runs out in five days",
         feature=FEATURE,
         options=STATIC,
+        static=True,
         reddens={IN_GIT: "days of validity left"},
         edit=_certificate(f"*.{DOMAIN}", DOMAIN, days=5),
     ),
@@ -64,6 +67,7 @@ SABOTAGES = (
         story="the certificate in git has run out",
         feature=FEATURE,
         options=STATIC,
+        static=True,
         reddens={IN_GIT: "now is inside the validity window"},
         edit=_certificate(f"*.{DOMAIN}", DOMAIN, days=0),
     ),
@@ -72,6 +76,7 @@ SABOTAGES = (
         story="the certificate in git is for one host and not for all",
         feature=FEATURE,
         options=STATIC,
+        static=True,
         reddens={IN_GIT: f"SAN has *.{DOMAIN}"},
         edit=_certificate(f"drone.{DOMAIN}"),
     ),
@@ -80,22 +85,25 @@ SABOTAGES = (
         story="certificate and key in git are of two renewals",
         feature=FEATURE,
         options=STATIC,
+        static=True,
         reddens={IN_GIT: "belong together"},
         edit=_certificate(f"*.{DOMAIN}", DOMAIN, change=_other_key),
     ),
     Sabotage(
-        name="chain-reversed",
-        story="the chain stands in git root first",
+        name="chain-out-of-order",
+        story="another certificate stands in the chain, between the leaf and its issuer",
         feature=FEATURE,
         options=STATIC,
-        reddens={IN_GIT: ""},
-        edit=_certificate(f"*.{DOMAIN}", DOMAIN, change=_reverse),
+        static=True,
+        reddens={IN_GIT: "the chain is in order, leaf first"},
+        edit=_certificate(f"*.{DOMAIN}", DOMAIN, change=_misplace),
     ),
     Sabotage(
         name="nobody-trusts-it",
         story="the certificate in git was issued by nobody whom a stranger trusts",
         feature=FEATURE,
         options=STATIC,
+        static=True,
         reddens={IN_GIT: "leads to a trusted authority"},
         edit=_certificate(f"*.{DOMAIN}", DOMAIN, trusted=False),
     ),

@@ -23,6 +23,7 @@ NO_KEY = "The key is necessary [no key]"
 FOREIGN = "The key is necessary [a foreign key]"
 TRUNCATED = "The key is necessary [a truncated key]"
 COVERED = "Every search saw everything"
+IN_REPORTS = "No secret leaked into our own reports"
 IN_GIT = "No secret leaked into git"
 ON_MACHINE = "No secret leaked on the machine"
 DNS = "The DNS provider's token is nowhere"
@@ -90,6 +91,7 @@ SABOTAGES = (
         story="the document about secrets admits to a second one outside git",
         feature=FEATURE,
         options=("-k", "band"),
+        static=True,
         reddens={DOCUMENT: "secrets.md"},
         edit=base(
             "docs/secrets.md",
@@ -102,6 +104,7 @@ SABOTAGES = (
         story="the document about secrets does not say where the key belongs",
         feature=FEATURE,
         options=("-k", "band"),
+        static=True,
         reddens={DOCUMENT: "secrets.md"},
         edit=base("docs/secrets.md", f"delivers to `{_KEY_FILE}`", "delivers to the machine"),
     ),
@@ -138,7 +141,7 @@ SABOTAGES = (
         name="second-key",
         story="decryption has a second key to fall back on, which the first rebuild put aside",
         feature=FEATURE,
-        reddens={NO_KEY: "", ONE_KEY: "/var/lib/backup/key.txt"},
+        reddens={NO_KEY: "it ended well", ONE_KEY: "/var/lib/backup/key.txt"},
         may_redden={FOREIGN: "the second key opens it", TRUNCATED: "the second key opens it"},
         edit=both(
             after_rebuild(f"mkdir -p /var/lib/backup && cp {_KEY_FILE} /var/lib/backup/key.txt"),
@@ -261,6 +264,13 @@ SABOTAGES = (
             'plan["image"], *plan["command"]]',
             'plan["image"], *plan["command"], *(Path(file).read_text() for _, file in secrets.values() if file.endswith("rpc_secret"))]',
         ),
+    ),
+    Sabotage(
+        name="secret-in-the-output",
+        story="a command of the guide prints a secret in a disguise, and whoever records what it prints records that",
+        feature=FEATURE,
+        reddens={IN_REPORTS: "drone/rpc_secret"},
+        edit=after_rebuild("{ printf 'trace: '; cat /run/secrets/drone/rpc_secret; } | base64 -w0"),
     ),
     Sabotage(
         name="dns-token-in-base",
