@@ -62,7 +62,7 @@ def hand_environment(site: Site, folder: Path) -> dict[str, str]:
         "IMAGE": site.incus.image,
         "NAME": "bench-by-hand",
         "MEMORY": str(site.incus.memory),
-        "CONFIG": " ".join(f"-c {key}={value}" for key, value in site.incus.config.items()),
+        "CONFIG": " ".join(f"-c {key}={value}" for key, value in {**site.incus.config, **site.incus.container_config}.items()),
         "KEY": str(site.bootstrap.key_file),
         "TOKEN": str(token),
         "TRUST": str(site.certificate.trust),

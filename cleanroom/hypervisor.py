@@ -19,6 +19,7 @@ import pylxd.exceptions
 
 from cleanroom.errors import BadInput, HarnessError, OutOfReach
 from cleanroom.guard import Guard
+from cleanroom.incus.creation import creation
 from cleanroom.incus.door import open_door, speaking_of
 from cleanroom.tables.machines import Incus
 from cleanroom.wait import Deadline, Waiting, wait_until
@@ -156,21 +157,25 @@ class Hypervisor:
                         found[address["family"]].append(address["address"])
         return next(iter(found["inet"] + found["inet6"]), None)
 
+    def answers_inside(self, name: str) -> bool:
+        """Whether files can be read and written in it: always in a running container, in a virtual machine once its agent runs."""
+        with self._asking(f"state of {name}"):
+            return int(self.client.api.instances[name].state.get().json()["metadata"]["processes"]) > 0
+
     def create(self, name: str, *, kind: str, config: Mapping[str, str]) -> None:
         """Ask for the throwaway and wait until it exists and runs. The guard must allow `name`; from this moment on it is the run's own."""
-        body = {
-            "name": name,
-            "type": kind,
-            "start": True,
-            "source": {"type": "image", "fingerprint": self.image_fingerprint()},
-            "profiles": list(self.settings.profiles),
-            "config": {"limits.memory": str(self.settings.memory), **self.settings.config, **config},
-        }
+        profiles = {} if self.settings.root_size is None else {profile: self._profile(profile) for profile in self.settings.profiles}
+        body = creation(self.settings, name, kind=kind, fingerprint=self.image_fingerprint(), config=config, profiles=profiles)
         self._check_absent(name)
         self.guard.creatable.add(name)
         self.guard.owned.add(name)  # before the request: whatever becomes of it, clean-up may delete what this run asked for
-        with self._expecting(name, "create", "instance-created", "instance-started"):
+        # A virtual machine's agent may report it ready, which is told as well.
+        with self._expecting(name, "create", "instance-created", "instance-started", allows=["instance-ready"]):
             self._operate(lambda api: api.instances.post(json=body), what=f"{name} to be created", within=self.settings.create_within)
+
+    def _profile(self, name: str) -> Mapping[str, Any]:
+        with self._asking(f"profile {name}"):
+            return dict(self.client.api.profiles[name].get().json()["metadata"])
 
     def _check_absent(self, name: str) -> None:
         if self.instance(name) is not None:
@@ -182,7 +187,7 @@ class Hypervisor:
         """Reboot the machine as its owner would: an orderly shutdown, then a start."""
         body = {"action": "restart", "timeout": int(within), "force": False}
         # Now and then Incus sees the machine go down before it sees it come back, and tells of that, too.
-        with self._expecting(name, "restart", "instance-restarted", allows=["instance-shutdown"]):
+        with self._expecting(name, "restart", "instance-restarted", allows=["instance-shutdown", "instance-ready"]):
             self._operate(lambda api: api.instances[name].state.put(json=body), what=f"{name} to restart", within=within)
 
     def read_file(self, name: str, path: str) -> bytes:

@@ -69,6 +69,7 @@ class Room:
             self.hypervisor.create(self.name, kind=kind, config={**marks.marks(self.run.id), **_cloud_init(self.site.access, key)})
             threading.Thread(target=self._keep_beating, daemon=True).start()
             address = self._wait_for_address()
+            self._wait_for_agent()
             self._grant_access(key)
             machine = self._machine = self._reach(address, key)
             machine.wait_for_system(within=self.site.incus.boot_within)
@@ -154,6 +155,15 @@ class Room:
 
         what = "the new machine to have an address"
         return wait_until(addressed, what=what, within=self.site.incus.boot_within, every=0.1, where=self.name)
+
+    def _wait_for_agent(self) -> None:
+        """A virtual machine has an address before anybody inside it takes files."""
+
+        def answering() -> bool | Waiting:
+            return self.hypervisor.answers_inside(self.name) or Waiting("no agent inside it answers")
+
+        what = "the new machine to take files"
+        wait_until(answering, what=what, within=self.site.incus.boot_within, where=self.name, advice="the image needs incus-agent")
 
     def _grant_access(self, key: KeyPair) -> None:
         """The one input beside the bootstrap key: a public key, by the means that the site file names."""

@@ -19,7 +19,6 @@ from lab.state import HERE, State
 
 def write(state: State, incus: Incus) -> Path:
     """Write the site file and load it once, as the suite will."""
-    config = {**hosts.container_config(), "user.cleanroom.lab": "true"}
     # The lab's image is a container's; a server that could make virtual machines must not try it with ours.
     makes_virtual_machines = "qemu" in str(incus.ask("/1.0")["environment"]["driver"])
     values = {
@@ -33,7 +32,7 @@ def write(state: State, incus: Incus) -> Path:
         "client_key": str(credential.key_of(state).relative_to(state.folder)),
         "server_certificate": str(credential.server_certificate_of(state).relative_to(state.folder)),
         "type": "container" if makes_virtual_machines else "virtual-machine",
-        "config": "\n".join(f'"{key}" = {json.dumps(value)}' for key, value in config.items()),
+        "container": "\n".join(f'"{key}" = {json.dumps(value)}' for key, value in hosts.container_config().items()),
         "address": hosts.address_of(incus, CANONICAL_HOST),
         "host_key": hosts.host_key_of(incus, CANONICAL_HOST),
     }

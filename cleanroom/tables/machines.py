@@ -7,11 +7,13 @@ Refuses: a shell variable that the guide already has.
 from __future__ import annotations
 
 import re
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
 from cleanroom.tables.base import Duration, Local, Names, SecretSource, Size, Table
+
+Positive = Annotated[int, Field(gt=0)]
 
 
 class Incus(Table):
@@ -28,7 +30,12 @@ class Incus(Table):
     type: Literal["virtual-machine", "container"] = "virtual-machine"
     fall_back_to_container: bool = False
     memory: Size = 4 * 2**30
+    cpus: Positive | None = None
+    root_size: Size | None = None
+    secure_boot: bool | None = None
     config: dict[str, str] = Field(default_factory=dict)
+    container_config: dict[str, str] = Field(default_factory=dict)
+    virtual_machine_config: dict[str, str] = Field(default_factory=dict)
     profiles: Names = ("default",)
     canonical_host: str | None = None
     neighbours: Names = ()

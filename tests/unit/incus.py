@@ -60,6 +60,9 @@ class Incus:
     instances: dict[str, dict[str, Any]] = field(default_factory=dict)
     files: dict[str, bytes] = field(default_factory=dict)
     network: dict[str, Any] | None = field(default_factory=lambda: dict(NETWORK))
+    #: What a virtual machine without an agent says is -1.
+    processes: int = 12
+    profiles: dict[str, dict[str, Any]] = field(default_factory=dict)
     asked: list[Asked] = field(default_factory=list)
     #: How the next operations end: an error text each, or None; Success when there are none left.
     failures: list[str | None] = field(default_factory=list)
@@ -112,10 +115,10 @@ class Incus:
                 return _sync({"api_extensions": ["projects"], "auth": self.auth, "environment": self.environment})
             case ("GET", ["projects", name]):
                 return _sync({"name": name}) if name in self.projects else _error(404, "Project not found")
-            case ("GET", ["images", "aliases", name]):
-                return _sync({"target": self.aliases[name]}) if name in self.aliases else _error(404, "Image alias not found")
-            case ("GET", ["images", name]):
-                return _sync({"fingerprint": IMAGE}) if IMAGE.startswith(name) else _error(404, "Image not found")
+            case ("GET", ["images", *names]):
+                return self._image(*names)
+            case ("GET", ["profiles", name]):
+                return _sync(self.profiles[name]) if name in self.profiles else _error(404, "Profile not found")
             case ("GET", ["operations", name]):
                 return _sync({"status": "Running", "err": ""} if self.stuck else self.operations[name])
             case ("GET", ["instances"]):
@@ -129,12 +132,21 @@ class Incus:
             case _:
                 return _error(404, "not found")
 
+    def _image(self, *names: str) -> tuple[int, Any]:
+        match names:
+            case ["aliases", name]:
+                return _sync({"target": self.aliases[name]}) if name in self.aliases else _error(404, "Image alias not found")
+            case [name] if IMAGE.startswith(name):
+                return _sync({"fingerprint": IMAGE})
+            case _:
+                return _error(404, "Image not found")
+
     def _about(self, method: str, name: str, rest: list[str], asked: Asked) -> tuple[int, Any]:
         match (method, rest):
             case ("GET", []):
                 return _sync(self.instances[name])
             case ("GET", ["state"]):
-                return _sync({"network": self.network})
+                return _sync({"network": self.network, "processes": self.processes})
             case ("PUT", ["state"]):
                 return self._operate(lambda: self._act(name, asked.body["action"]))
             case ("PATCH", []):

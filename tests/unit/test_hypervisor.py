@@ -143,9 +143,7 @@ def test_an_address_is_the_machine_s_own_and_ipv4_first(incus: Incus, hypervisor
 
 
 def test_a_throwaway_is_asked_for_as_the_site_says(incus: Incus, connect: Connect, notes: Notes) -> None:
-    connect(memory="512MiB", config={"security.secureboot": "false"}, profiles=["default", "net"]).create(
-        NAME, kind="container", config={"user.x": "y"}
-    )
+    connect(memory="512MiB", config={"user.owner": "ci"}, profiles=["default", "net"]).create(NAME, kind="container", config={"user.x": "y"})
     asked = next(asked for asked in incus.asked if asked.method == "POST")
     assert asked.query == {"project": "ours"}
     assert asked.body == {
@@ -154,7 +152,7 @@ def test_a_throwaway_is_asked_for_as_the_site_says(incus: Incus, connect: Connec
         "start": True,
         "source": {"type": "image", "fingerprint": IMAGE},
         "profiles": ["default", "net"],
-        "config": {"limits.memory": str(512 * 2**20), "security.secureboot": "false", "user.x": "y"},
+        "config": {"limits.memory": str(512 * 2**20), "user.owner": "ci", "user.x": "y"},
     }
     assert notes[-1] == {
         "n": 0,
@@ -162,7 +160,63 @@ def test_a_throwaway_is_asked_for_as_the_site_says(incus: Incus, connect: Connec
         "action": "create",
         "instance": NAME,
         "expects": ["instance-created", "instance-started"],
+        "allows": ["instance-ready"],
     }
+
+
+OF_ONE_KIND = {
+    "cpus": 2,
+    "secure_boot": False,
+    "config": {"user.owner": "ci"},
+    "container_config": {"security.nesting": "true"},
+    "virtual_machine_config": {"security.csm": "false"},
+}
+
+
+@pytest.mark.parametrize(
+    ("kind", "own"),
+    [
+        ("virtual-machine", {"security.secureboot": "false", "security.csm": "false"}),
+        ("container", {"security.nesting": "true"}),
+    ],
+)
+def test_each_kind_of_machine_gets_its_own_keys_and_not_the_other_s(incus: Incus, connect: Connect, kind: str, own: dict[str, str]) -> None:
+    connect(**OF_ONE_KIND).create(NAME, kind=kind, config={})
+    body = next(asked.body for asked in incus.asked if asked.method == "POST")
+    assert body["type"] == kind
+    assert body["config"] == {"limits.memory": str(4 * 2**30), "limits.cpu": "2", "user.owner": "ci", **own}
+    assert "devices" not in body
+
+
+def test_without_a_word_on_secure_boot_incus_own_rule_holds(incus: Incus, connect: Connect) -> None:
+    connect().create(NAME, kind="virtual-machine", config={})
+    assert next(asked.body for asked in incus.asked if asked.method == "POST")["config"] == {"limits.memory": str(4 * 2**30)}
+
+
+def test_a_root_disk_gets_its_size_and_keeps_what_its_profile_says(incus: Incus, connect: Connect) -> None:
+    other = {"type": "disk", "path": "/data", "source": "/data"}
+    incus.profiles = {
+        "default": {"devices": {"root": {"type": "disk", "path": "/", "pool": "old"}, "eth0": {"type": "nic", "network": "br0"}}},
+        "fast": {"devices": {"root": {"type": "disk", "path": "/", "pool": "nvme", "io.bus": "nvme"}, "data": other}},
+    }
+    connect(root_size="20GiB", profiles=["default", "fast"]).create(NAME, kind="virtual-machine", config={})
+    body = next(asked.body for asked in incus.asked if asked.method == "POST")
+    assert body["devices"] == {"root": {"type": "disk", "path": "/", "pool": "nvme", "io.bus": "nvme", "size": str(20 * 2**30)}}
+
+
+@pytest.mark.parametrize("profiles", [{"default": {"devices": {}}}, {"default": {}}, {}], ids=["no disk", "no device", "no profile"])
+def test_a_root_disk_that_nobody_declares_cannot_be_sized(incus: Incus, connect: Connect, profiles: dict[str, Any]) -> None:
+    incus.profiles = profiles
+    with pytest.raises(HarnessError, match=r"no profile declares a root disk|knows no profile default"):
+        connect(root_size="20GiB").create(NAME, kind="virtual-machine", config={})
+    assert incus.changes() == []
+
+
+@pytest.mark.parametrize(("processes", "answers"), [(12, True), (-1, False), (0, False)])
+def test_files_can_be_exchanged_once_somebody_inside_answers(incus: Incus, hypervisor: Hypervisor, processes: int, answers: bool) -> None:  # noqa: FBT001 - a table
+    incus.instance(NAME)
+    incus.processes = processes
+    assert hypervisor.answers_inside(NAME) is answers
 
 
 def test_a_name_that_is_taken_is_neither_adopted_nor_deleted(incus: Incus, hypervisor: Hypervisor) -> None:
