@@ -19,6 +19,7 @@ _DOORS = {
     "vault": "cleanroom.commands.vault",
     "leaks": "cleanroom.commands.leaks",
     "evidence-key": "cleanroom.commands.evidence_key",
+    "site": "cleanroom.commands.site",
     "sweep": "cleanroom.commands.sweep",
     "lab": "lab.commands",
 }

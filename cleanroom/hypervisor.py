@@ -93,12 +93,12 @@ class Hypervisor:
             raise OutOfReach("the hypervisor does not trust us", where=self.settings.endpoint, advice=advice)
         if environment.get("server") != "incus":
             raise BadInput(f"expected an Incus server, found {environment.get('server', 'none')}", where=self.settings.endpoint)
-        with self._asking("project"):
+        with self.asking("project"):
             self.client.api.projects[self.settings.project].get()
 
     def server(self) -> Server:
         """Version, drivers and clock of the server, asked now."""
-        with self._asking("server"):
+        with self.asking("server"):
             response = self.client.api.get()
         environment = response.json()["metadata"]["environment"]
         drivers = frozenset(part.strip() for part in environment["driver"].split("|"))
@@ -133,7 +133,7 @@ class Hypervisor:
 
     def instances(self) -> list[Instance]:
         """Every instance of the project."""
-        with self._asking("instances"):
+        with self.asking("instances"):
             answer = self.client.api.instances.get(params={"recursion": "1"})
         return [_instance(data) for data in answer.json()["metadata"]]
 
@@ -147,7 +147,7 @@ class Hypervisor:
 
     def address(self, name: str) -> str | None:
         """The instance's first global IPv4 address (IPv6 if it has no other), or None while it has none."""
-        with self._asking(f"state of {name}"):
+        with self.asking(f"state of {name}"):
             state = self.client.api.instances[name].state.get().json()["metadata"]
         found: dict[str, list[str]] = {"inet": [], "inet6": []}
         for device, network in (state.get("network") or {}).items():
@@ -159,7 +159,7 @@ class Hypervisor:
 
     def answers_inside(self, name: str) -> bool:
         """Whether files can be read and written in it: always in a running container, in a virtual machine once its agent runs."""
-        with self._asking(f"state of {name}"):
+        with self.asking(f"state of {name}"):
             return int(self.client.api.instances[name].state.get().json()["metadata"]["processes"]) > 0
 
     def create(self, name: str, *, kind: str, config: Mapping[str, str]) -> None:
@@ -174,7 +174,7 @@ class Hypervisor:
             self._operate(lambda api: api.instances.post(json=body), what=f"{name} to be created", within=self.settings.create_within)
 
     def _profile(self, name: str) -> Mapping[str, Any]:
-        with self._asking(f"profile {name}"):
+        with self.asking(f"profile {name}"):
             return dict(self.client.api.profiles[name].get().json()["metadata"])
 
     def _check_absent(self, name: str) -> None:
@@ -192,7 +192,7 @@ class Hypervisor:
 
     def read_file(self, name: str, path: str) -> bytes:
         """A file inside the instance; raises `HarnessError` if it cannot be read."""
-        with self._expecting(name, "read", f"instance-file-retrieved {path}"), self._asking(f"file {path} in {name}"):
+        with self._expecting(name, "read", f"instance-file-retrieved {path}"), self.asking(f"file {path} in {name}"):
             return bytes(self.client.api.instances[name].files.get(params={"path": path}, is_api=False).content)
 
     def push_file(self, name: str, path: str, content: bytes, *, mode: int, kind: str = "file") -> None:
@@ -200,12 +200,12 @@ class Hypervisor:
         # Both spellings: Incus 6.0 reads either, LXD-era headers went away later.
         headers = {f"X-{brand}-{key}": value for brand in ("Incus", "LXD") for key, value in _file_headers(mode, kind).items()}
         events = [f"instance-file-pushed {path}"] if kind == "file" else []  # Incus tells of files, not of folders
-        with self._expecting(name, "push", *events, path=path, bytes=len(content)), self._asking(f"file {path} in {name}"):
+        with self._expecting(name, "push", *events, path=path, bytes=len(content)), self.asking(f"file {path} in {name}"):
             self.client.api.instances[name].files.post(params={"path": path}, data=content, headers=headers)
 
     def set_config(self, name: str, config: Mapping[str, str]) -> None:
         """Change `user.*` keys of our own instance; PATCH, because pylxd's save() writes back stale volatile keys."""
-        with self._expecting(name, "mark", "instance-updated"), self._asking(f"configuration of {name}"):
+        with self._expecting(name, "mark", "instance-updated"), self.asking(f"configuration of {name}"):
             self.client.api.instances[name].patch(json={"config": dict(config)})
 
     def delete(self, name: str, *, within: float | None = None) -> None:
@@ -237,14 +237,14 @@ class Hypervisor:
         self.guard.creatable.discard(name)
 
     def _operate(self, request: Callable[[Any], Any], *, what: str, within: float) -> None:
-        with self._asking(what):
+        with self.asking(what):
             answer = request(self.client.api).json()
         identity = str(answer.get("operation", "")).rsplit("/", 1)[-1]
         if not identity:
             return
 
         def finished() -> bool | Waiting:
-            with self._asking(what):
+            with self.asking(what):
                 operation = self.client.api.operations[identity].get().json()["metadata"]
             if operation["status"] == "Success":
                 return True
@@ -267,7 +267,7 @@ class Hypervisor:
             raise
 
     @contextmanager
-    def _asking(self, what: str) -> Iterator[None]:
+    def asking(self, what: str) -> Iterator[None]:
         """NotFound becomes an error of ours, for questions whose subject must exist."""
         with speaking_of(self.settings.endpoint):
             try:

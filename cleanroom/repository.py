@@ -71,10 +71,10 @@ class Repository:
             members.extractall(folder, filter="data")
 
 
-def fetch(url: str, revision: str, folder: Path, *, forge: Forge, credential: Credential | None = None) -> Repository:
+def fetch(url: str, revision: str, folder: Path, *, forge: Forge, credential: Credential | None = None, within: float = _FETCH_SECONDS) -> Repository:
     """Fetch everything the forge offers into `folder` (bare) and find `revision`. Raises `OutOfReach` or `BadInput`."""
     configuration, secret = _configuration(forge, credential)
-    result = _git(["clone", "--quiet", "--mirror", url, str(folder)], configuration, within=_FETCH_SECONDS, secret=secret)
+    result = _git(["clone", "--quiet", "--mirror", url, str(folder)], configuration, within=within, secret=secret)
     if result.returncode:
         complaint = result.stderr.decode(errors="replace").strip().splitlines()
         raise OutOfReach(
