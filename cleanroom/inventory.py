@@ -36,10 +36,11 @@ class Planned:
 
 @dataclass(frozen=True)
 class Inventory:
-    """Every scenario under a folder, and the SHA-256 (hex) of each feature file by its path from there."""
+    """Every scenario under a folder; the SHA-256 (hex) of each feature file by its path from there, and its feature's title."""
 
     files: Mapping[str, str]
     scenarios: tuple[Planned, ...]
+    titles: Mapping[str, str]
 
 
 def identity(file: str, title: str, cells: tuple[str, ...] = ()) -> str:
@@ -51,6 +52,7 @@ def identity(file: str, title: str, cells: tuple[str, ...] = ()) -> str:
 def read(folder: Path) -> Inventory:
     """The inventory of all `*.feature` files under `folder`; raises `HarnessError` if there is none or one cannot be read."""
     files: dict[str, str] = {}
+    titles: dict[str, str] = {}
     scenarios: list[Planned] = []
     for path in sorted(folder.rglob("*.feature")):
         raw = path.read_bytes()
@@ -61,10 +63,11 @@ def read(folder: Path) -> Inventory:
         except (ParserError, UnicodeDecodeError) as problem:
             raise HarnessError(f"cannot read a feature file: {problem}", where=str(path)) from None
         if feature:
+            titles[name] = feature["name"]
             scenarios.extend(_scenarios(feature["children"], name, _tags(feature)))
     if not scenarios:
         raise HarnessError("there is no scenario to run", where=str(folder))
-    return Inventory(files, tuple(scenarios))
+    return Inventory(files, tuple(scenarios), titles)
 
 
 def _scenarios(children: list[Any], file: str, inherited: frozenset[str]) -> Iterator[Planned]:

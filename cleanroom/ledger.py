@@ -15,7 +15,7 @@ import hashlib
 import json
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -57,7 +57,7 @@ class Ledger:
             if clash := event.keys() & fields.keys():
                 raise HarnessError(f"an event's fields may not be called {', '.join(sorted(clash))}", where=str(self.path))
             event |= self.redactor.clean_data(fields)
-            line = json.dumps(event, ensure_ascii=False, separators=(",", ":")).encode()
+            line = as_line(event)
             try:
                 self._file.write(line + b"\n")
             except (OSError, ValueError) as problem:
@@ -81,6 +81,16 @@ class Ledger:
     def close(self) -> None:
         """No more events. Idempotent."""
         self._file.close()
+
+
+def as_line(event: Event) -> bytes:
+    """An event as its line in the file, without the newline. What Unicode cannot store (half a surrogate pair) stays as JSON's own escape."""
+    return json.dumps(event, ensure_ascii=False, separators=(",", ":")).encode(errors="backslashreplace")
+
+
+def head(events: Sequence[Event]) -> str:
+    """The digest of the last of `events`, which stands for all of them; 64 zeros if there is none."""
+    return hashlib.sha256(as_line(events[-1])).hexdigest() if events else BEGINNING
 
 
 def read(path: Path) -> list[Event]:

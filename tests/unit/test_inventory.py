@@ -53,6 +53,7 @@ def test_scenarios_rows_and_rules_are_found_with_their_line_and_tags(tmp_path: P
         """,
     )
     found = read(tmp_path)
+    assert found.titles == {"deep/x.feature": "X"}
     assert found.files == {"deep/x.feature": hashlib.sha256(path.read_bytes()).hexdigest()}
     assert [(planned.identity, planned.line, planned.tags) for planned in found.scenarios] == [
         ("deep/x.feature: Plain", 8, frozenset({"@c4", "@w3"})),

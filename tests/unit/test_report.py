@@ -1,172 +1,159 @@
-"""Drawings of the ledger."""
+"""What holds for both drawings of the ledger: they exist, they agree, and nothing is greener than it was."""
 
 from __future__ import annotations
 
+import re
 import xml.etree.ElementTree as ET
-from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from cleanroom import report
+from cleanroom import ledger, report, verdict
 from cleanroom.ledger import Event
+from cleanroom.redact import Redactor
+from tests.unit import ledgers, pages
+from tests.unit.ledgers import FILE, STATES
 
-FILE = "c4_cleanroom.feature"
-STATES = {"passed": "Works", "failed": "Breaks <here> & now", "error": "Could not be told", "skipped": "Was skipped", "unfinished": "Never ended"}
-
-
-def event(kind: str, **fields: Any) -> Event:
-    return {"kind": kind, "n": 0, "at": "2026-11-24T02:15:00.000Z", "t": 0.0, "prev": "0" * 64, **fields}
-
-
-def phase(scenario: str, name: str, outcome: str = "passed", **more: Any) -> Event:
-    return event("scenario-phase", scenario=scenario, phase=name, outcome=outcome, seconds=0.5, **more)
+FILES = ["REVIEW.md", "STATUS.md", "junit.xml", "report.html"]
+JUNIT_MARKS = {"passed": [], "failed": ["failure"], "error": ["error"], "unfinished": ["error"], "skipped": ["skipped"]}
 
 
-def whole() -> list[Event]:
-    """A run with one scenario of each state."""
-    name = {state: f"{FILE}: {title}" for state, title in STATES.items()}
-    check = {"trouble": "check", "expected": "a <b>bold</b> answer", "seen": "none", "place": "docs/install.md:41", "advice": "ask again"}
-    harness = {"trouble": "harness", "problem": "no answer\nat all", "place": "host", "advice": ""}
-    planned = [{"identity": identity, "line": 1, "on_request": False} for identity in name.values()]
-    return [
-        event("run-began", run="20261124-021500-3fa9c1", role="adversary", keep="never", reuse=False),
-        event("inventory", files={FILE: "0" * 64}, scenarios=planned),
-        event("selected", scenarios=planned),
-        event("site", name="small", site_kind="lab", digest="d" * 64, settings={}),
-        event("server", version="6.0.4", drivers=["lxc"], clock="2026-11-24T02:15:00+00:00"),
-        event("revision", repository="base", url="https://forge/base", commit="c" * 40),
-        event("phase-began", name="provision"),
-        event("hypervisor", action="create", instance="throwaway"),
-        event("machine", name="throwaway", uuid="u", created_at="now", image="f" * 64, type="container", address="10.0.0.2", boot_id="b"),
-        event("phase-ended", name="provision", outcome="done", seconds=3.25),
-        event("guide-command", number=1, place="machine", where="docs/install.md:12", command="echo '<script>alert(1)</script>'"),
-        event("guide-result", number=1, status=0, expected=0, fate="0", seconds=1.5, stdout="", stderr=""),
-        event("guide-command", number=2, place="operator", where="docs/install.md:20", command="hang"),
-        *(phase(name["passed"], part) for part in ("setup", "call", "teardown")),
-        event("step-began", scenario=name["failed"], step="Then it works"),
-        event("step-failed", scenario=name["failed"], step="Then it works", **check),
-        phase(name["failed"], "call", "failed", **check),
-        phase(name["error"], "setup", "failed", **harness),
-        phase(name["skipped"], "setup", "skipped"),
-        phase(name["unfinished"], "setup"),
-        event("machine-gone", name="throwaway"),
-        event("run-ended", run="20261124-021500-3fa9c1", exit_status=1),
-    ]
+def cases(events: list[Event]) -> dict[str, list[str]]:
+    """The marks of each case in the JUnit file, by the scenario's identity."""
+    root = ET.fromstring(report.junit(events))  # noqa: S314 - our own
+    found = [(f"{case.get('file', '').removeprefix('features/')}: {case.get('name')}", case) for case in root.iter("testcase")]
+    assert len({name for name, _ in found}) == len(found), "two cases of one name"
+    return {name: [child.tag for child in case if child.tag != "system-out"] for name, case in found}
 
 
-def read_xml(text: bytes) -> ET.Element:
-    return ET.fromstring(text)  # noqa: S314 - our own
+def scenes(events: list[Event]) -> dict[str, pages.Element]:
+    found = pages.read(report.page(events)).having("data-scenario")
+    return {scene.attributes["data-scenario"]: scene for scene in found}
 
 
-def test_junit_counts_what_became_of_each_scenario() -> None:
-    suite = read_xml(report.junit(whole())).find("testsuite")
-    assert suite is not None
-    assert suite.get("name") == f"features/{FILE}"
-    counts = {key: suite.get(key) for key in ("tests", "failures", "errors", "skipped", "time")}
-    assert counts == {"tests": "5", "failures": "1", "errors": "2", "skipped": "1", "time": "3.500"}
-    found = {case.get("name"): [child.tag for child in case] for case in suite.findall("testcase")}
-    assert found == {
-        STATES["passed"]: [],
-        STATES["failed"]: ["failure"],
-        STATES["error"]: ["error"],
-        STATES["skipped"]: ["skipped"],
-        STATES["unfinished"]: ["error"],
-    }
-
-
-def test_junit_tells_the_whole_block_of_a_failure() -> None:
-    failure = read_xml(report.junit(whole())).find(".//failure")
-    assert failure is not None
-    assert failure.get("message") == "expected a <b>bold</b> answer; seen none"
-    assert failure.text == "expected: a <b>bold</b> answer\nseen: none\nwhere: docs/install.md:41\nnext: ask again"
-    error = read_xml(report.junit(whole())).find(".//error")
-    assert error is not None
-    assert error.get("message") == "no answer"
-
-
-class Page(HTMLParser):
-    """What a reader of the page sees, and what it would fetch."""
-
-    def __init__(self, text: str) -> None:
-        super().__init__()
-        self.text = ""
-        self.outside: list[str] = []
-        self.tags: set[str] = set()
-        self.feed(text)
-        self.close()
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.tags.add(tag)
-        self.outside += [value for key, value in attrs if key in {"src", "href"} and value and not value.startswith("#")]
-
-    def handle_data(self, data: str) -> None:
-        self.text += data
-
-
-def page(events: list[Event]) -> Page:
-    return Page(report.page(events).decode())
-
-
-def test_the_page_opens_offline_and_runs_nothing() -> None:
-    found = page(whole())
-    assert found.outside == []
-    assert found.tags.isdisjoint({"script", "link", "img", "iframe", "object", "b"})
-    assert "<script>alert(1)</script>" in found.text
-    assert "a <b>bold</b> answer" in found.text
-
-
-def test_the_page_tells_the_verdict_its_reasons_and_every_scenario() -> None:
-    text = page(whole()).text
-    for told in (
-        "FAILED",
-        "class LAB",
-        f"failed: {FILE}: Breaks <here> & now",
-        f"skipped: {FILE}: Was skipped",
-        "docs/install.md:12",
-        "hang",
-        "3.2 s",
-    ):
-        assert told in text
-    for title in STATES.values():
-        assert f"{FILE}: {title}" in text
-
-
-def test_no_colour_of_success_is_given_to_what_did_not_pass() -> None:
-    html = report.page(whole()).decode()
-    assert html.count('<td class="passed">passed</td>') == 1
-    for state in ("failed", "error", "skipped", "unfinished"):
-        assert f'<td class="{state}">{state}</td>' in html
-
-
-def test_what_a_run_does_not_prove_stands_on_its_page() -> None:
-    text = page(whole()).text
-    assert "not NixOS" in text
-    assert "system container" in text
-    assert "controls the hypervisor" in text
-    assert "No machine was made" in page([]).text
-    real = [event | {"site_kind": "real", "type": "virtual-machine"} for event in whole()]
-    assert "system container" not in page(real).text
-
-
-@pytest.mark.parametrize("length", range(len(whole()) + 1))
-def test_a_run_cut_short_at_any_event_has_both_reports(tmp_path: Path, length: int) -> None:
-    report.write(tmp_path, whole()[:length])
-    read_xml((tmp_path / "junit.xml").read_bytes())
-    assert "What this does not prove" in Page((tmp_path / "report.html").read_text()).text
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["junit.xml", "report.html"]
+@pytest.mark.parametrize("length", range(len(ledgers.mixed()) + 1))
+def test_a_run_cut_short_at_any_event_has_every_report(tmp_path: Path, length: int) -> None:
+    report.write(tmp_path, ledgers.mixed()[:length])
+    ET.fromstring((tmp_path / "junit.xml").read_bytes())  # noqa: S314 - our own
+    assert "What this does not prove" in pages.read((tmp_path / "report.html").read_bytes()).text
+    assert sorted(path.name for path in tmp_path.iterdir()) == FILES
 
 
 def test_reports_replace_older_ones(tmp_path: Path) -> None:
     report.write(tmp_path, [])
-    report.write(tmp_path, whole())
+    report.write(tmp_path, ledgers.mixed())
     assert b"Never ended" in (tmp_path / "report.html").read_bytes()
+    assert sorted(path.name for path in tmp_path.iterdir()) == FILES
 
 
-def test_odd_characters_do_not_break_a_report(tmp_path: Path) -> None:
-    odd = "bell \x07, escape \x1b[31m, nul \x00, form feed \x0c, é"
-    events = whole()
-    events[15] = phase(f"{FILE}: {STATES['failed']}", "call", "failed", trouble="check", expected=odd, seen=odd, place="x", advice="")
+@pytest.mark.parametrize(
+    "odd", ["bell \x07, escape \x1b[31m, nul \x00, form feed \x0c, é", "\u202egnp.exe", "half \ud800 a pair", "]]> --> </script>", "x" * 3_000_000]
+)
+def test_no_text_breaks_a_report(tmp_path: Path, odd: str) -> None:
+    block = {"trouble": "check", "expected": odd, "seen": odd, "place": odd, "advice": odd}
+    events = [
+        {**event, **block}
+        if event["kind"] == "step-failed" or event.get("trouble") == "check"
+        else {**event, "command": odd}
+        if "command" in event
+        else event
+        for event in ledgers.mixed()
+    ]
     report.write(tmp_path, events)
-    read_xml((tmp_path / "junit.xml").read_bytes())
+    ET.fromstring((tmp_path / "junit.xml").read_bytes())  # noqa: S314 - our own
+    page = (tmp_path / "report.html").read_bytes()
+    assert len(page) < 1_000_000
+    told = pages.read(page).text
+    assert not set("\x00\x07\x1b\u202e") & set(told)
+    assert re.split("[\x07\u202e\ud800]", odd[:20], maxsplit=1)[0] in told
+
+
+def test_a_title_is_compared_by_what_it_is_and_shown_by_what_can_be_seen() -> None:
+    title = 'odd "quotes" & \u202e turned <b>'
+    events = ledgers.chained([*ledgers.beginning([ledgers.planned(title)]), *ledgers.passing(f"{FILE}: {title}"), *ledgers.ending()])
+    assert list(scenes(events)) == [f"{FILE}: {title}"]
+    assert 'odd "quotes" & [U+202E] turned <b>' in pages.read(report.page(events)).text
+
+
+def test_the_head_is_the_digest_of_the_files_last_line(tmp_path: Path) -> None:
+    written = ledger.Ledger(tmp_path, Redactor())
+    for event in ledgers.mixed():
+        written.record(event["kind"], **{key: value for key, value in event.items() if key not in {"prev", "n", "at", "t", "kind"}})
+    written.close()
+    for events in (written.events, ledger.read(written.path)):
+        html = pages.read(report.page(events)).all("html")[0]
+        assert html.attributes["data-head"] == written.head
+        assert html.attributes["data-events"] == str(len(written.events))
+
+
+TITLES = st.text(st.characters(codec="utf-8", exclude_categories=("Cc", "Cs")), min_size=1, max_size=12).filter(lambda text: text == text.strip())
+PHASES = st.lists(
+    st.builds(
+        lambda name, outcome, trouble: {"phase": name, "outcome": outcome, **({"trouble": trouble} if trouble and outcome == "failed" else {})},
+        st.sampled_from(["setup", "call", "teardown"]),
+        st.sampled_from(["passed", "passed", "passed", "failed", "skipped", "rerun", ""]),
+        st.sampled_from(["check", "harness", "crash", "interrupt", "", None]),
+    ),
+    max_size=5,
+) | st.just([{"phase": name, "outcome": "passed"} for name in ("setup", "call", "teardown")])
+SCENARIOS = st.dictionaries(TITLES, st.tuples(st.booleans(), st.booleans(), PHASES), max_size=6)
+
+
+def a_run(scenarios: dict[str, tuple[bool, bool, list[dict[str, Any]]]], cut: int) -> list[Event]:
+    """A run of scenarios, each selected or not and with phases of its own, that ended after some event or did not."""
+    known = [ledgers.planned(title, on_request=on_request) for title, (_, on_request, _) in scenarios.items()]
+    selected = [scenario for scenario, (asked, _, _) in zip(known, scenarios.values(), strict=True) if asked]
+    told = [
+        ledgers.event("scenario-phase", scenario=scenario["identity"], seconds=0.1, **phase)
+        for scenario in selected
+        for phase in scenarios[scenario["identity"].split(": ", 1)[1]][2]
+    ]
+    whole = [*ledgers.beginning(selected, unasked=[scenario for scenario in known if scenario not in selected]), *told, *ledgers.ending()]
+    return ledgers.chained(whole[: len(whole) - cut])
+
+
+@settings(max_examples=80, deadline=None)
+@given(scenarios=SCENARIOS, cut=st.integers(0, 30))
+def test_page_and_junit_say_what_the_verdict_says_and_nothing_greener(
+    scenarios: dict[str, tuple[bool, bool, list[dict[str, Any]]]], cut: int
+) -> None:
+    events = a_run(scenarios, cut)
+    page = pages.read(report.page(events))
+    outcomes = {outcome.scenario: outcome for outcome in verdict.scenario_outcomes(events)}
+    drawn = {scene.attributes["data-scenario"]: scene for scene in page.having("data-scenario")}
+    assert set(drawn) == set(outcomes)
+    for name, scene in drawn.items():
+        state = outcomes[name].state
+        assert (scene.attributes["data-state"], [word.text for word in scene.all(class_="state")]) == (state, [state])
+        assert scene.classes == {"scene", state}
+        uses = [use.attributes["href"] for use in scene.all("summary")[0].all("use")]
+        assert uses == [f"#mark-{state}"]
+    known = [scenario["identity"] for event in events if event["kind"] == "inventory" for scenario in event["scenarios"]]
+    unasked = set(known) - set(outcomes)
+    left = {element.attributes["data-not-run"]: element for element in page.having("data-not-run")}
+    assert set(left) == unasked
+    assert not [
+        element
+        for element in left.values()
+        if "passed" in element.text.removeprefix(element.attributes["data-not-run"].split(": ")[1]) or element.all(class_="passed")
+    ]
+    judged = verdict.judge(events)
+    assert [element.text for element in page.all("strong", class_="verdict")] == [judged.word]
+    assert [element.text for element in page.all("strong", class_="class")] == [judged.evidence_class]
+    assert cases(events) == {**{name: JUNIT_MARKS[outcome.state] for name, outcome in outcomes.items()}, **{name: ["skipped"] for name in unasked}}
+
+
+def test_every_state_is_drawn_in_both() -> None:
+    events = ledgers.mixed()
+    assert {name.split(": ")[1]: scene.attributes["data-state"] for name, scene in scenes(events).items()} == {
+        title: state for state, title in STATES.items()
+    }
+    marks = {title: JUNIT_MARKS[state] for state, title in STATES.items()}
+    assert {name.split(": ")[1]: found for name, found in cases(events).items()} == {
+        **marks,
+        ledgers.UNASKED: ["skipped"],
+        ledgers.ON_REQUEST: ["skipped"],
+    }
