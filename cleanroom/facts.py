@@ -89,7 +89,7 @@ def facts(events: Sequence[Event]) -> Facts:
         machines=tuple(_of(events, "machine")),
         server=_first(events, "server"),
         toplevel=str(system.get("path", "")),
-        nar_hash=str(system.get("nar_hash", "")),
+        nar_hash=str(system.get("sha256", "")),
         certificate=str(_first(events, "certificate").get("fingerprint", "")),
         keyid=str(_first(events, "signing").get("keyid", "")),
         files={str(name): str(digest) for name, digest in (inventory.get("files") or {}).items()},

@@ -60,7 +60,7 @@ def beginning(scenarios: Sequence[dict[str, Any]], *, unasked: Sequence[dict[str
         event("site", name="small", site_kind=kind, digest="d" * 64, settings={"schema_version": 1, "domain": "ci.example.org"}),
         event("revision", repository="base", url="https://forge/base", commit="c" * 40),
         event("revision", repository="secrets", url="https://forge/secrets", commit="e" * 40),
-        event("toplevel", path="/nix/store/abc-nixos-system-small", nar_hash="sha256-AAAA"),
+        event("toplevel", path="/nix/store/abc-nixos-system-small", sha256="9" * 64),
         event("certificate", fingerprint="5" * 64),
         event("server", version="6.0.4", drivers=["lxc"], clock="2026-11-24T02:15:00+00:00"),
         event("phase-began", name="provision"),
@@ -115,7 +115,7 @@ def green(*, kind: str = "lab", files: Sequence[str] = CHAPTERS, **asked: Any) -
     signing = [event("signing", keyid="a" * 64, public="p")] if kind == "real" else []
     told = [found for scenario in scenarios for found in passing(scenario["identity"], "Given a site", "Then it holds")]
     began, *rest = beginning(scenarios, kind=kind, **asked)
-    return chained([began, *signing, *rest, *told, *([event("signed")] if signing else []), *ending()])
+    return chained([began, *signing, *rest, *told, *ending()])
 
 
 def memory() -> list[Event]:
