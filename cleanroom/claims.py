@@ -36,19 +36,19 @@ def sentence(events: Sequence[Event]) -> str:
     outcomes = list(verdict.scenario_outcomes(events))
     failed = sum(outcome.state == "failed" for outcome in outcomes)
     scope = f"{_count(len(outcomes), 'scenario')}{_of_chapters(events)}"
-    mark = "" if judged.evidence_class == "ACCEPTANCE" else f"{judged.evidence_class}: "
     where = "the embedded lab" if told.site_kind == "lab" else told.site or "a site that nobody named"
+    green = f"on {where}, {scope} ran and passed"
     match judged.word:
         case "PASSED" if judged.evidence_class == "ACCEPTANCE":
-            return f"On {where}, {scope} ran and passed: cold, in the adversary's role, on a virtual machine that did not exist before."
+            return _marked(judged, f"{green}: cold, in the adversary's role, on a virtual machine that did not exist before.")
         case "PASSED" if judged.evidence_class == "LAB":
-            return f"{mark}on {where}, {scope} ran and passed: cold, in the adversary's role. LAB says nothing of a real site."
+            return _marked(judged, f"{green}: cold, in the adversary's role. LAB says nothing of a real site.")
         case "PASSED":
-            return f"{mark}on {where}, {scope} ran and passed, and that is no evidence, because {_why_dev(told)}."
+            return _marked(judged, f"{green}, and that is no evidence, because {_why_dev(told)}.")
         case "FAILED":
-            return f"{mark}on {where}, {failed} of {scope} failed. The site is not what it must be."
+            return _marked(judged, f"on {where}, {failed} of {scope} failed. The site is not what it must be.")
         case _:
-            return f"{mark}nothing is decided about {where}. This run speaks neither for the site nor against it."
+            return _marked(judged, f"nothing is decided about {where}. This run speaks neither for the site nor against it.")
 
 
 def limits(events: Sequence[Event]) -> list[str]:
@@ -176,9 +176,9 @@ def _static(events: Sequence[Event], judged: verdict.Judged, told: Facts) -> str
     """What the comparison with the canonical host says: only its own outcome, and only under the run's own class."""
     state = next((outcome.state for outcome in verdict.scenario_outcomes(events) if outcome.scenario == STATIC), "not run")
     if state == "passed" and judged.word == "PASSED":
-        of = f"{_mark(judged)}the canonical host ran the system that the flake builds, path and NAR hash of the whole closure"
-        return f"{of}: {told.toplevel or UNKNOWN}, {told.nar_hash or UNKNOWN}."
-    return f"{_mark(judged)}nothing is claimed: the comparison with the canonical host ended as {state}, the run as {judged.word}."
+        of = "the canonical host ran the system that the flake builds, path and NAR hash of the whole closure"
+        return _marked(judged, f"{of}: {told.toplevel or UNKNOWN}, {told.nar_hash or UNKNOWN}.")
+    return _marked(judged, f"nothing is claimed; the comparison with the canonical host: {state}; the run: {judged.word}.")
 
 
 def _live(events: Sequence[Event], judged: verdict.Judged, told: Facts) -> str:
@@ -186,8 +186,8 @@ def _live(events: Sequence[Event], judged: verdict.Judged, told: Facts) -> str:
     kind = {"virtual-machine": "a virtual machine", "container": "a system container"}.get(str(told.machine.get("type")), "a machine")
     if judged.word == "PASSED" and rebuilt and told.machines:
         given = "was given one key, was taken through the guide below, command by command, and then held each scenario of C4"
-        return f"{_mark(judged)}{kind} that did not exist before {given}."
-    return f"{_mark(judged)}nothing is claimed: the run ended as {judged.word}, with {_count(len(rebuilt), 'scenario')} of C4."
+        return _marked(judged, f"{kind} that did not exist before {given}.")
+    return _marked(judged, f"nothing is claimed; the run: {judged.word}, with {_count(len(rebuilt), 'scenario')} of C4.")
 
 
 def _commands(told: Facts) -> Iterator[str]:
@@ -199,8 +199,9 @@ def _commands(told: Facts) -> Iterator[str]:
         yield f"\n{number}. `{one_line(command.where).replace('`', '')}` on {place}: {ended}\n\n{fence}sh\n{text}\n{fence}"
 
 
-def _mark(judged: verdict.Judged) -> str:
-    return "" if judged.evidence_class == "ACCEPTANCE" else f"{judged.evidence_class}: "
+def _marked(judged: verdict.Judged, text: str) -> str:
+    """A sentence behind its class; only ACCEPTANCE needs to name none."""
+    return text[:1].upper() + text[1:] if judged.evidence_class == "ACCEPTANCE" else f"{judged.evidence_class}: {text}"
 
 
 def _why_dev(told: Facts) -> str:
@@ -211,7 +212,7 @@ def _why_dev(told: Facts) -> str:
         return "it was not a cold run in the adversary's role"
     if not told.machines or any(machine.get("type") != "virtual-machine" for machine in told.machines):
         return "the rebuild was not on a virtual machine"
-    return "nobody signed it" if not told.keyid else "it lacks something that ACCEPTANCE needs"
+    return "nobody signed it" if not told.keyid else "it is not complete"
 
 
 def _missing_chapters(events: Sequence[Event]) -> list[str]:
