@@ -22,11 +22,15 @@ $(STAMP): pyproject.toml lab/venv
 machine: $(STAMP)
 	bash lab/install
 
+.PHONY: browser
+browser: $(STAMP)
+	bash tests/browser/install $(VENV)
+
 acceptance: machine
 	$(VENV)/bin/pytest $(if $(ARGS),$(ARGS),features)
 
-test: check
-	$(VENV)/bin/pytest tests/plugin tests/lab tests/interop
+test: check browser
+	$(VENV)/bin/pytest tests/plugin tests/browser tests/lab tests/interop
 
 check: machine
 	$(VENV)/bin/ruff check .

@@ -41,7 +41,7 @@ def page(events: Sequence[Event]) -> bytes:
         facts=facts(events),
         chapters=chapters,
         numbers={scene.identity: number for number, scene in enumerate(scenes, start=1)},
-        troubles=[scene for scene in scenes if scene.state != "passed"],
+        troubles=[scene for scene in scenes if scene.state != "passed" and scene.began_at_all],
         tally=tally(scenes, unasked),
         time_line=pictures.time_line(events, chapters),
         memory=pictures.memory_line(events),
@@ -71,12 +71,21 @@ def _template() -> jinja2.Template:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters |= {"duration": show_duration, "size": show_size, "exact": _exact, "thousands": "{:,}".format}
+    environment.filters |= {"duration": _duration, "moment": _moment, "size": show_size, "exact": _exact, "thousands": "{:,}".format}
     return environment.get_template("page.html.j2")
 
 
 def _showable(value: Any) -> Any:  # noqa: ANN401 - whatever a template prints
     return shown(value) if isinstance(value, str) and not isinstance(value, Markup) else value
+
+
+def _duration(seconds: float) -> str:
+    return show_duration(seconds) if seconds >= 1 else f"{seconds * 1000:.0f} ms"
+
+
+def _moment(at: str) -> str:
+    """A time of the ledger as people write it: to the second, its zone named."""
+    return f"{at[:10]} {at[11:19]} UTC" if at.endswith("Z") else at
 
 
 def _exact(text: str) -> Markup:

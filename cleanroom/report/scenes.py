@@ -43,6 +43,10 @@ class Scene:
     block: tuple[tuple[str, str], ...]
 
     @property
+    def began_at_all(self) -> bool:
+        return bool(self.at)
+
+    @property
     def place(self) -> str:
         return f"features/{self.file}:{self.line}" if self.line else f"features/{self.file}"
 

@@ -128,3 +128,36 @@ def memory() -> list[Event]:
         instances = {name: {"state": "Running", "limit": 4 * gib, "usage": usage[name]} for name in names}
         told.append(event("memory-sample", instances=instances, limit=4 * gib * len(names), usage=sum(usage[name] for name in names)))
     return [*told, event("memory-ended", samples=40, peak_limit=12 * gib, peak_usage=5 * gib, longest_gap=0.5)]
+
+
+def searched() -> list[Event]:
+    """Searches, one of which did not see everything, and what was left out of them."""
+    store = {"means": "find", "count": 1_932, "bytes": 145_250_532}
+    inside = {"means": "unpacking", "count": 56, "bytes": 77_489}
+    common = {"inside": inside, "problems": [], "gaps": []}
+    return [
+        event("coverage", source="the Nix store", listed=store, scanned={**store, "means": "tar"}, findings=0, **common),
+        event("coverage", source="files", listed=store, scanned={**store, "means": "tar", "count": 1_931}, findings=1, **common),
+        event(
+            "sighting",
+            secret="drone/rpc_secret",
+            form="raw",
+            part="",
+            place=f"files: ./var/lib/docker/containers/{'0351d62f' * 8}/mounts/secrets/x",
+            offset=0,
+        ),
+        event("not-checked", secret="drone/pin", reason="4 bytes are found everywhere"),
+        event("left-out", source="files", without={"/proc": "the kernel's own view (proc)", "/sys": "the kernel's own view (sysfs)"}),
+        event("programs", folder="/usr", files=7_068, changed=0),
+    ]
+
+
+def with_everything(events: Sequence[Event]) -> list[Event]:
+    """A run with all that a page can show beside its scenarios: memory, searches, a stranger's act, long names."""
+    plain = [{key: value for key, value in each.items() if key not in {"prev", "n", "at", "t"}} for each in events]
+    long_name = "an-instance-with-a-name-that-nobody-can-break-" + "x" * 120
+    stranger = event("lifecycle", action="instance-exec", instance=long_name, requestor={"username": "eve", "protocol": "tls"}, context=None)
+    intruder = event(
+        "login", machine=long_name, method="password", user="eve", address="2001:db8:85a3::8a2e:370:7334", port=1, key="SHA256:" + "y" * 43
+    )
+    return chained([*plain[:-1], *memory(), *searched(), stranger, intruder, *plain[-1:]])

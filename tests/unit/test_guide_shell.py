@@ -202,7 +202,10 @@ def test_variables_arrive_exactly(place: Place, tmp_path: Path) -> None:
 def test_a_secret_is_in_no_argument_list_and_in_no_file(place: Place, tmp_path: Path) -> None:
     looks = Looks(lambda: [TOKEN.encode()])
     with looks, open_at(place, tmp_path, {"TOKEN": Secret(TOKEN, name="token")}) as shell:
-        answer = shell.run('[ ${#TOKEN} -eq 27 ] && sleep 0.4 && bash -c "[ \\${#TOKEN} -eq 27 ]"', within=20)
+        for _ in range(25):  # a busy machine looks more slowly
+            answer = shell.run('[ ${#TOKEN} -eq 27 ] && sleep 0.4 && bash -c "[ \\${#TOKEN} -eq 27 ]"', within=20)
+            if answer.status != 0 or looks.taken > 10:
+                break
         files = [path for path in (tmp_path / "guide").iterdir() if path.is_file()]
         in_files = [path.name for path in files if TOKEN.encode() in path.read_bytes()]
     assert answer.status == 0
