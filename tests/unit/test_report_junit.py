@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import xml.etree.ElementTree as ET
+from functools import cache
 from pathlib import Path
+
+import pytest
+import xmlschema
 
 from cleanroom import report
 from cleanroom.ledger import Event
@@ -11,6 +15,11 @@ from tests.unit import ledgers
 from tests.unit.ledgers import FILE, STATES
 
 GOLDEN = Path(__file__).parent / "golden"
+
+
+@cache
+def schema() -> xmlschema.XMLSchema:
+    return xmlschema.XMLSchema(Path(__file__).with_name("junit.xsd"))
 
 
 def root(events: list[Event]) -> ET.Element:
@@ -72,3 +81,36 @@ def test_a_run_without_a_scenario_is_a_file_without_a_suite() -> None:
     found = root([])
     assert (found.tag, found.get("tests"), list(found)) == ("testsuites", "0", [])
     assert f"features/{FILE}" not in ET.tostring(found).decode()
+
+
+@pytest.mark.parametrize("length", [*range(0, 40, 3), len(ledgers.mixed())])
+def test_every_file_fits_the_schema_that_readers_share(length: int) -> None:
+    schema().validate(report.junit(ledgers.mixed()[:length]).decode().partition("?>")[2])
+
+
+def test_so_does_one_of_odd_words() -> None:
+    odd = "nul \x00, escape \x1b[31m, half \ud800, ]]> & < \u202e" + "x" * 100_000
+    block = {"trouble": "check", "expected": odd, "seen": odd, "place": odd, "advice": odd}
+    events = [
+        {**event, **block} if event.get("trouble") else {**event, "name": odd} if event["kind"] == "site" else event for event in ledgers.mixed()
+    ]
+    schema().validate(report.junit(events).decode().partition("?>")[2])
+
+
+@pytest.mark.parametrize(
+    ("there", "instead"),
+    [
+        ('tests="7"', 'tests="many"'),
+        ('name="Works"', 'name=""'),
+        ('name="Works"', 'name="Was skipped"'),
+        ('time="1.500"', 'time="-1"'),
+        ('<skipped message="skipped" />', "<skipped />"),
+        ('timestamp="2026', 'hostname="h" timestamp="2026'),
+        ("<properties>", "<system-out/><properties>"),
+    ],
+    ids=["a count in words", "no name", "two of one name", "negative time", "a skip without a reason", "the host", "the wrong order"],
+)
+def test_the_schema_is_no_rubber_stamp(there: str, instead: str) -> None:
+    text = report.junit(ledgers.mixed()).decode().partition("?>")[2]
+    assert there in text
+    assert not schema().is_valid(text.replace(there, instead, 1))
