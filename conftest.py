@@ -15,4 +15,5 @@ pytest_plugins = [
     "steps.secrets",
     "steps.repositories",
     "steps.certificate",
+    "steps.resources",
 ]

@@ -20,6 +20,7 @@ _DOORS = {
     "leaks": "cleanroom.commands.leaks",
     "evidence-key": "cleanroom.commands.evidence_key",
     "site": "cleanroom.commands.site",
+    "resize": "cleanroom.commands.resize",
     "sweep": "cleanroom.commands.sweep",
     "lab": "lab.commands",
 }

@@ -41,7 +41,7 @@ def check_followed(ledger: Ledger, guide: Guide) -> None:
 
 
 def check_only_looked(ledger: Ledger, machine: Machine) -> None:
-    """Every command sent to the machine belongs to the guide, or only looks; declared repetitions and trials come after the guide's end."""
+    """Every command sent belongs to the guide, or only looks; repetitions, trials and the site's regression come after the guide's end."""
     check_trials(ledger, machine)
     commands = [event for event in ledger.of("command") if event["machine"] == machine.name]
     if not any(event["purpose"] == "probe" for event in commands):
@@ -57,7 +57,7 @@ def check_only_looked(ledger: Ledger, machine: Machine) -> None:
             except HarnessError:
                 seen = f"`{' '.join(event['argv'])}` (event {event['n']})"
                 raise CheckFailed("every command beside the guide only looks", seen=seen, where=machine.where) from None
-        elif event["purpose"] not in {"guide", "repetition", "trial"}:
+        elif event["purpose"] not in {"guide", "repetition", "trial", "regression"}:
             raise CheckFailed("every command has a purpose", seen=f"event {event['n']}: {event['purpose']}", where=machine.where)
 
 

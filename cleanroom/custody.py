@@ -49,7 +49,7 @@ class Watch:
 
     def __init__(self, hypervisor: Hypervisor, instance: str, record: Callable[..., Event]) -> None:
         self.instance = instance
-        self._record = record
+        self.record = record
         self._ready = threading.Event()
         self._ending = False
         self._lost = False
@@ -80,14 +80,14 @@ class Watch:
                 watch._ready.set()
 
             def received_message(self, message: Any) -> None:  # noqa: ANN401 - ws4py is untyped
-                watch._receive(json.loads(message.data))
+                watch.receive(json.loads(message.data))
 
             def closed(self, code: int, reason: str | None = None) -> None:
                 watch._closed(code, reason)
 
         client = hypervisor.client
         link = client.events(websocket_client=Socket, event_types={pylxd.client.EventType.Lifecycle})
-        link.resource += f"&project={hypervisor.settings.project}"
+        link.resource += f"&{self.scope()}"
         link.daemon = True
         try:
             link.connect()
@@ -98,18 +98,23 @@ class Watch:
             raise HarnessError("the hypervisor does not tell of its events", where=hypervisor.settings.endpoint)
         return link
 
-    def _receive(self, event: dict[str, Any]) -> None:
+    def scope(self) -> str:
+        """What the events are of, as a query."""
+        return f"project={self._hypervisor.settings.project}"
+
+    def receive(self, event: dict[str, Any]) -> None:
+        """Write down an event, if it is about the instance."""
         metadata = event.get("metadata") or {}
         source = str(metadata.get("source", ""))
         named = re.fullmatch(r"/1\.0/instances/([^/?]+)(?:[/?].*)?", source)
         if named and named[1] == self.instance:
             requestor = {key: value for key, value in (metadata.get("requestor") or {}).items() if value}
-            self._record("lifecycle", action=metadata.get("action"), instance=self.instance, requestor=requestor, context=metadata.get("context"))
+            self.record("lifecycle", action=metadata.get("action"), instance=self.instance, requestor=requestor, context=metadata.get("context"))
 
     def _closed(self, code: int, reason: str | None) -> None:
         if not self._ending:
             self._lost = True
-            self._record("lifecycle-gap", instance=self.instance, code=code, reason=reason)
+            self.record("lifecycle-gap", instance=self.instance, code=code, reason=reason)
 
     @property
     def has_gap(self) -> bool:
@@ -210,3 +215,11 @@ def check_logins(ledger: Ledger, machine: Machine) -> None:
     strange = sorted({str(login) for login in seen if (login.port, login.key) not in ours})
     if strange:
         raise CheckFailed("every log-in is one of this run", seen="; ".join(strange), where=machine.where)
+
+
+def check_gone(ledger: Ledger, instance: str) -> None:
+    """The run deleted the instance and saw that it was gone; raises `HarnessError` for one that was kept on purpose."""
+    if any(event["name"] == instance for event in ledger.of("machine-kept")):
+        raise HarnessError(f"{instance} was kept on purpose, so it is not gone", advice="leave out --keep")
+    if not any(event["name"] == instance for event in ledger.of("machine-gone")):
+        raise CheckFailed(f"{instance} is gone", seen="the run did not see it go", where=f"instance {instance}", advice="cleanroom sweep")

@@ -17,7 +17,7 @@ from typing import Any
 
 import pylxd.exceptions
 
-from cleanroom.errors import BadInput, HarnessError, OutOfReach
+from cleanroom.errors import BadInput, HarnessError, NotOurs, OutOfReach
 from cleanroom.guard import Guard
 from cleanroom.incus.creation import creation
 from cleanroom.incus.door import open_door, speaking_of
@@ -81,8 +81,9 @@ class Hypervisor:
 
         `record(kind, **fields)` receives every change made. Raises `BadInput` for unusable paths, `OutOfReach` if nothing answers or trusts us.
         """
-        guard = Guard(settings.project)
+        guard = Guard(settings.project, memory=settings.memory)
         hypervisor = Hypervisor(open_door(settings, guard), guard, settings, record)
+        guard.is_running = hypervisor.runs
         hypervisor._check_server()
         return hypervisor
 
@@ -95,6 +96,17 @@ class Hypervisor:
             raise BadInput(f"expected an Incus server, found {environment.get('server', 'none')}", where=self.settings.endpoint)
         with self.asking("project"):
             self.client.api.projects[self.settings.project].get()
+
+    def look(self, path: str, **params: str) -> Any:  # noqa: ANN401 - JSON data
+        """The answer to one read, by its path below `/1.0`: of the project, unless `all-projects` is asked for.
+
+        Raises `OutOfReach` if nothing answers, and `HarnessError` with the server's words if it does not let us see.
+        """
+        scope = {} if "all-projects" in params else {"project": self.settings.project}
+        with self._asking(path):
+            answer = self.client.api.session.get(f"{self.client.api._api_endpoint}/{path}", params={**scope, **params})  # noqa: SLF001 - pylxd adds the project always
+            self.client.api._assert_response(answer)  # noqa: SLF001
+        return answer.json()["metadata"]
 
     def server(self) -> Server:
         """Version, drivers and clock of the server, asked now."""
@@ -145,6 +157,11 @@ class Hypervisor:
         except pylxd.exceptions.NotFound:
             return None
 
+    def runs(self, name: str) -> bool:
+        """Whether an instance does anything but stand still; one that is not there does not run."""
+        instance = self.instance(name)
+        return instance is not None and instance.status != "Stopped"
+
     def address(self, name: str) -> str | None:
         """The instance's first global IPv4 address (IPv6 if it has no other), or None while it has none."""
         with self.asking(f"state of {name}"):
@@ -171,7 +188,11 @@ class Hypervisor:
         self.guard.owned.add(name)  # before the request: whatever becomes of it, clean-up may delete what this run asked for
         # A virtual machine's agent may report it ready, which is told as well.
         with self._expecting(name, "create", "instance-created", "instance-started", allows=["instance-ready"]):
-            self._operate(lambda api: api.instances.post(json=body), what=f"{name} to be created", within=self.settings.create_within)
+            try:
+                self._operate(lambda api: api.instances.post(json=body), what=f"{name} to be created", within=self.settings.create_within)
+            except NotOurs:  # it was never asked for: what may come to bear the name is somebody's
+                self.guard.owned.discard(name)
+                raise
 
     def _profile(self, name: str) -> Mapping[str, Any]:
         with self.asking(f"profile {name}"):
@@ -189,6 +210,23 @@ class Hypervisor:
         # Now and then Incus sees the machine go down before it sees it come back, and tells of that, too.
         with self._expecting(name, "restart", "instance-restarted", allows=["instance-shutdown", "instance-ready"]):
             self._operate(lambda api: api.instances[name].state.put(json=body), what=f"{name} to restart", within=within)
+
+    def stop(self, name: str, *, within: float) -> None:
+        """An orderly shutdown, waited for."""
+        body = {"action": "stop", "timeout": int(within), "force": False}
+        with self._expecting(name, "stop", "instance-shutdown", allows=["instance-stopped"]):
+            self._operate(lambda api: api.instances[name].state.put(json=body), what=f"{name} to shut down", within=within)
+
+    def start(self, name: str, *, within: float) -> None:
+        """Start a machine that stands still."""
+        body = {"action": "start", "timeout": int(within), "force": False}
+        with self._expecting(name, "start", "instance-started", allows=["instance-ready"]):
+            self._operate(lambda api: api.instances[name].state.put(json=body), what=f"{name} to start", within=within)
+
+    def set_memory(self, name: str, memory: int) -> None:
+        """What the machine may take from its next start on; the guard refuses while it runs."""
+        with self._expecting(name, "set memory", "instance-updated", memory=memory), self._asking(f"configuration of {name}"):
+            self.client.api.instances[name].patch(json={"config": {"limits.memory": str(memory)}})
 
     def read_file(self, name: str, path: str) -> bytes:
         """A file inside the instance; raises `HarnessError` if it cannot be read."""

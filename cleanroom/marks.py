@@ -21,15 +21,31 @@ from typing import Self
 
 from cleanroom.errors import HarnessError, OutOfTime
 from cleanroom.hypervisor import Instance
+from cleanroom.mark import HEARTBEAT, HOST, KEPT, LAB, PREFIX, PROCESS, RUN, SUITE, VALUE, is_whole
 from cleanroom.wait import Waiting, wait_until
 
-SUITE = "user.cleanroom.suite"
-RUN = "user.cleanroom.run"
-HOST = "user.cleanroom.host"
-PROCESS = "user.cleanroom.process"
-HEARTBEAT = "user.cleanroom.heartbeat"
-KEPT = "user.cleanroom.kept"
-_VALUE = "cleanroom"
+#: What an instance carries has its names in mark.py; here they are put to use.
+__all__ = [
+    "BEAT",
+    "HEARTBEAT",
+    "HOST",
+    "KEPT",
+    "LAB",
+    "PREFIX",
+    "PROCESS",
+    "RUN",
+    "SILENCE",
+    "SUITE",
+    "Leftover",
+    "ProjectLock",
+    "heartbeat",
+    "leftover",
+    "marks",
+    "new_run_id",
+    "process_lives",
+    "this_host",
+    "this_process",
+]
 #: A run on another host that has not marked its machine for so long is dead (seconds); it marks every `BEAT`.
 SILENCE = 300.0
 BEAT = 30.0
@@ -51,7 +67,7 @@ def this_host() -> str:
 
 def marks(run_id: str) -> dict[str, str]:
     """The configuration keys that an instance of this run carries from its first moment."""
-    return {SUITE: _VALUE, RUN: run_id, HOST: this_host(), PROCESS: this_process(), HEARTBEAT: _now(), KEPT: "false"}
+    return {SUITE: VALUE, RUN: run_id, HOST: this_host(), PROCESS: this_process(), HEARTBEAT: _now(), KEPT: "false"}
 
 
 def heartbeat() -> dict[str, str]:
@@ -78,9 +94,9 @@ def leftover(instance: Instance) -> Leftover | None:
     On this host a run lives as long as its process does; elsewhere as long as it goes on marking its machine.
     """
     config: Mapping[str, str] = instance.config
-    run_id, host = config.get(RUN), config.get(HOST)
-    if config.get(SUITE) != _VALUE or not run_id or not host or not {PROCESS, HEARTBEAT} <= config.keys():
+    if not is_whole(config):
         return None
+    run_id, host = config[RUN], config[HOST]
     kept = config.get(KEPT) == "true"
     alive = process_lives(config[PROCESS]) if host == this_host() else not kept and _age(config[HEARTBEAT]) < SILENCE
     return Leftover(instance, run_id, alive, kept)

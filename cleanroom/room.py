@@ -39,10 +39,13 @@ class Room:
         self.name = f"{site.incus.throwaway}-2" if second else site.incus.throwaway
         # A second throwaway is asked for by name (@twice): it may pass the guideline, never what is physically there.
         self._most = site.incus.memory_physical if second else site.incus.memory_guideline
+        hypervisor.guard.most = 2 if second else hypervisor.guard.most
         self.failed = False
         self._watch: Watch | None = None
         self._machine: Machine | None = None
         self._beat = threading.Event()
+        self._closed = False
+        self._uuid = ""
 
     def __enter__(self) -> Self:
         return self
@@ -76,6 +79,7 @@ class Room:
             instance = self.hypervisor.instance(self.name)
             if instance is None:
                 raise HarnessError("the new machine is gone again", where=self.name)
+            self._uuid = instance.uuid
             self.run.record(
                 "machine",
                 name=self.name,
@@ -223,7 +227,12 @@ class Room:
                 self.run.record("heartbeat-missed", problem=problem.problem)
 
     def __exit__(self, *_: object) -> None:
-        """Delete the machine and see that it is gone; a failure to do so is raised: a leak is red."""
+        self.close()
+
+    def close(self) -> None:
+        """Delete the machine and see that it is gone; a failure to do so is raised: a leak is red. Idempotent."""
+        if self._closed:
+            return
         self._beat.set()
         if self._machine is not None:
             self._save_journal(self._machine)
@@ -234,6 +243,13 @@ class Room:
         finally:
             if self._watch is not None:
                 self._watch.close()
+        self._closed = True
+
+    def _check_ours(self) -> None:
+        """What bears the name may have been put in our machine's place: then it is not ours to delete."""
+        there = self.hypervisor.instance(self.name)
+        if there is not None and there.config.get(marks.RUN) != self.run.id and there.uuid != self._uuid:
+            raise NotOurs(f"what is called {self.name} is not the machine that this run made", where=f"project {self.site.incus.project}")
 
     def _save_journal(self, machine: Machine) -> None:
         """What the machine logged, for whoever wants to know why: best effort, for the machine may be broken."""
@@ -251,6 +267,7 @@ class Room:
             self.run.say(f"kept {self.name}: incus exec {self.name} --project {self.site.incus.project} -- bash; cleanroom sweep --yes removes it")
             return
         with self.run.phase("clean up"):
+            self._check_ours()
             self.hypervisor.delete(self.name)
             self.run.record("machine-gone", name=self.name)
 

@@ -18,6 +18,7 @@ from cleanroom.tables.base import Listed, Table
 from cleanroom.tables.evidence import Evidence
 from cleanroom.tables.git import Base, Bootstrap, Forge, Leaks, Parameter, RequiredSecrets, Secrets
 from cleanroom.tables.machines import Access, Blank, Canonical, Guide, Incus
+from cleanroom.tables.resources import Regression, Resources
 from cleanroom.tables.serving import Certificate, Endpoint, Oneshot, Service, Webhook
 
 
@@ -46,6 +47,8 @@ class Site(Table):
     required_secrets: RequiredSecrets = RequiredSecrets()
     leaks: Leaks = Leaks()
     evidence: Evidence = Evidence()
+    resources: Resources = Resources()
+    regression: Regression | None = None
 
     _path: Path = PrivateAttr(default=Path())
     _digest: str = PrivateAttr(default="")

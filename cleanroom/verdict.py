@@ -83,6 +83,9 @@ def _gaps(events: Sequence[Event], outcomes: dict[str, Outcome]) -> Iterator[str
     gone = {event["name"] for event in events if event["kind"] == "machine-gone"}
     for name in sorted(made - gone):
         yield f"the throwaway {name} was not seen to be gone"
+    for event in events:
+        if event["kind"] == "left-behind":
+            yield f"left behind: {', '.join(event['items'])}"
     ended = next((event for event in events if event["kind"] == "run-ended"), None)
     if ended is not None and ended["exit_status"] not in {0, 1}:
         yield f"pytest ended with {ended['exit_status']}: interrupted, misused, or broken itself"

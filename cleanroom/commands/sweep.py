@@ -27,7 +27,7 @@ def register(commands: Any) -> None:  # noqa: ANN401 - argparse keeps the type p
 
 def run(options: argparse.Namespace) -> int:
     """Sweep; returns the exit status."""
-    site = Site.load(_site_file(options.site))
+    site = Site.load(site_file(options.site))
     hypervisor = Hypervisor.connect(site.incus, record=lambda *_arguments, **_fields: None)
     result = sweep(hypervisor, remove=options.yes, say=print)
     folders = list(scratch.dead())
@@ -43,7 +43,8 @@ def run(options: argparse.Namespace) -> int:
     return 1 if left else 0
 
 
-def _site_file(given: str | None) -> Path:
+def site_file(given: str | None) -> Path:
+    """The site file that was named, or the embedded lab's; raises `BadInput` if there is neither."""
     if given:
         return Path(given)
     state = Path(os.environ.get("CLEANROOM_LAB", "/var/lib/cleanroom-lab"))

@@ -14,12 +14,17 @@ import requests_mock
 from hypothesis import given
 from hypothesis import strategies as st
 
+from cleanroom import marks
 from cleanroom.errors import NotOurs
-from cleanroom.guard import Guard, GuardedSession
+from cleanroom.guard import Guard, GuardedSession, Sent
 from tests.unit.authority import Authority, tls_server
 
 HOST = "https://hypervisor.example:8443"
 OURS: dict[str, Any] = {"project": "ours"}
+MARK = marks.marks("20261124-021500-3fa9c1")
+GIB = 2**30
+#: A machine as this run may make it.
+WANTED: dict[str, Any] = {"name": "throwaway", "source": {"type": "image", "fingerprint": "f" * 64}, "config": {"limits.memory": "4GiB", **MARK}}
 
 
 @pytest.fixture
@@ -32,7 +37,7 @@ def wire() -> Iterator[requests_mock.Mocker]:
 
 @pytest.fixture
 def guard() -> Guard:
-    guard = Guard("ours")
+    guard = Guard("ours", memory=4 * GIB)
     guard.creatable.add("throwaway")
     guard.owned.add("throwaway")
     return guard
@@ -67,8 +72,8 @@ def test_looking_is_allowed(wire: requests_mock.Mocker, session: GuardedSession,
     assert wire.call_count == 1
 
 
-CHANGES = [
-    ("POST", "/1.0/instances", {"name": "throwaway", "source": {}}),
+CHANGES: list[tuple[str, str, Any]] = [
+    ("POST", "/1.0/instances", WANTED),
     ("PUT", "/1.0/instances/throwaway/state", {"action": "stop"}),
     ("PATCH", "/1.0/instances/throwaway", {"config": {}}),
     ("POST", "/1.0/instances/throwaway/files", None),
@@ -131,6 +136,135 @@ def test_everything_else_is_refused_before_it_is_sent(
     with pytest.raises(NotOurs, match="refused to send"):
         session.request(method, HOST + path, params=params, json=body)
     assert wire.call_count == 0
+
+
+def with_config(**changes: Any) -> dict[str, Any]:
+    """The wanted machine with another configuration; None takes a key away."""
+    config = {**WANTED["config"], **{key.replace("__", "."): value for key, value in changes.items()}}
+    return {**WANTED, "config": {key: value for key, value in config.items() if value is not None}}
+
+
+CREATIONS: list[tuple[str, dict[str, Any], str]] = [
+    ("no mark", {**WANTED, "config": {"limits.memory": "4GiB"}}, "mark"),
+    *((f"half a mark, without {key}", with_config(**{key.replace(".", "__"): None}), "mark") for key in (marks.SUITE, marks.RUN, marks.PROCESS)),
+    ("a suite that is not ours", with_config(**{marks.SUITE.replace(".", "__"): "other"}), "mark"),
+    ("no memory limit", with_config(limits__memory=None), "without a limit"),
+    ("a share of all memory", with_config(limits__memory="50%"), "without a limit"),
+    ("a byte more than declared", with_config(limits__memory=str(4 * GIB + 1)), "are declared"),
+    ("a copy of a neighbour", {**WANTED, "source": {"type": "copy", "source": "neighbour"}}, "copy neighbour"),
+]
+
+
+@pytest.mark.parametrize(("body", "reason"), [case[1:] for case in CREATIONS], ids=[case[0] for case in CREATIONS])
+def test_a_machine_is_made_as_declared_or_not_at_all(wire: requests_mock.Mocker, session: GuardedSession, body: dict[str, Any], reason: str) -> None:
+    with pytest.raises(NotOurs, match=reason):
+        session.post(f"{HOST}/1.0/instances", params=OURS, json=body)
+    assert wire.call_count == 0
+
+
+def test_a_second_machine_must_have_been_asked_for(wire: requests_mock.Mocker, session: GuardedSession, guard: Guard) -> None:
+    guard.owned.add("throwaway-2")
+    guard.creatable.add("throwaway-2")
+    second = {**WANTED, "name": "throwaway-2"}
+    with pytest.raises(NotOurs, match="throwaway stands already, and 1 may"):
+        session.post(f"{HOST}/1.0/instances", params=OURS, json=second)
+    assert wire.call_count == 0
+    guard.most = 2
+    session.post(f"{HOST}/1.0/instances", params=OURS, json=second)
+    assert wire.call_count == 1
+
+
+SMALLER: dict[str, Any] = {"config": {"limits.memory": "3GiB"}}
+
+
+@pytest.mark.parametrize("key", ["limits.memory", "limits.memory.swap", "limits.memory.hotplug"])
+def test_memory_is_set_on_a_machine_that_stands_still(wire: requests_mock.Mocker, session: GuardedSession, guard: Guard, key: str) -> None:
+    body = {"config": {"limits.memory": "3GiB", key: "3GiB"}}
+    guard.is_running = lambda name: name == "throwaway"
+    with pytest.raises(NotOurs, match="refused to set memory on throwaway: it runs"):
+        session.patch(f"{HOST}/1.0/instances/throwaway", params=OURS, json=body)
+    assert wire.call_count == 0
+    guard.is_running = lambda _name: False
+    session.patch(f"{HOST}/1.0/instances/throwaway", params=OURS, json=body)
+    assert wire.call_count == 1
+
+
+@pytest.mark.parametrize("limit", ["8GiB", "", "50%", "lots"])
+def test_our_own_machine_gets_no_more_than_was_declared(session: GuardedSession, guard: Guard, limit: str) -> None:
+    guard.is_running = lambda _name: False
+    with pytest.raises(NotOurs, match="are declared"):
+        session.patch(f"{HOST}/1.0/instances/throwaway", params=OURS, json={"config": {"limits.memory": limit}})
+
+
+def test_who_cannot_tell_whether_it_runs_sets_no_memory(session: GuardedSession) -> None:
+    with pytest.raises(NotOurs, match="it runs"):
+        session.patch(f"{HOST}/1.0/instances/throwaway", params=OURS, json=SMALLER)
+
+
+@pytest.mark.parametrize(
+    ("verb", "body"),
+    [
+        ("PATCH", {"config": {marks.SUITE: ""}}),
+        ("PATCH", {"config": {marks.RUN: "another"}}),
+        ("PUT", {"config": {"limits.memory": "4GiB"}}),
+        ("PUT", {}),
+    ],
+)
+def test_our_machine_keeps_its_mark(wire: requests_mock.Mocker, session: GuardedSession, guard: Guard, verb: str, body: dict[str, Any]) -> None:
+    guard.is_running = lambda _name: False
+    with pytest.raises(NotOurs, match="would lose our mark"):
+        session.request(verb, f"{HOST}/1.0/instances/throwaway", params=OURS, json=body)
+    assert wire.call_count == 0
+
+
+def test_somebody_else_s_machine_may_be_resized_and_nothing_else(wire: requests_mock.Mocker, session: GuardedSession, guard: Guard) -> None:
+    machine = f"{HOST}/1.0/instances/canonical"
+    guard.resizable.add("canonical")
+    guard.is_running = lambda _name: False
+    session.put(f"{machine}/state", params=OURS, json={"action": "stop", "timeout": 60, "force": False})
+    session.patch(machine, params=OURS, json=SMALLER)
+    session.put(f"{machine}/state", params=OURS, json={"action": "start"})
+    assert wire.call_count == 3
+    refused: list[tuple[str, str, Any]] = [
+        ("PUT", f"{machine}/state", {"action": "stop", "force": True}),
+        ("PUT", f"{machine}/state", {"action": "restart"}),
+        ("PATCH", machine, {"config": {"limits.memory": "3GiB", "user.x": "y"}}),
+        ("PATCH", machine, {"config": {"limits.memory": "3GiB"}, "devices": {}}),
+        ("PUT", machine, SMALLER),
+        ("DELETE", machine, None),
+        ("POST", f"{machine}/exec", {"command": []}),
+        ("POST", f"{machine}/snapshots", {"name": "x"}),
+        ("PATCH", f"{machine}/snapshots", SMALLER),
+    ]
+    for verb, url, body in refused:
+        with pytest.raises(NotOurs, match="did not make instance canonical"):
+            session.request(verb, url, params=OURS, json=body)
+    guard.is_running = lambda _name: True
+    with pytest.raises(NotOurs, match="it runs"):
+        session.patch(machine, params=OURS, json=SMALLER)
+    assert wire.call_count == 3
+
+
+def test_a_redirect_is_an_answer_and_not_a_way(wire: requests_mock.Mocker, session: GuardedSession) -> None:
+    """Where it leads was shown to no guard."""
+    wire.register_uri("GET", f"{HOST}/1.0", status_code=307, headers={"Location": f"{HOST}/1.0/instances?project=theirs"})
+    assert session.get(f"{HOST}/1.0").status_code == 307
+    assert wire.call_count == 1
+
+
+def test_what_leaves_is_counted_where_it_leaves(wire: requests_mock.Mocker, session: GuardedSession, guard: Guard) -> None:
+    guard.is_running = lambda _name: False
+    session.get(f"{HOST}/1.0")
+    session.get(f"{HOST}/1.0/instances", params={"all-projects": "true"})
+    session.patch(f"{HOST}/1.0/instances/throwaway", params=OURS, json=SMALLER)
+    with pytest.raises(NotOurs):
+        session.delete(f"{HOST}/1.0/instances/neighbour", params=OURS)
+    assert wire.call_count == session.sent.total() == 3
+    assert sorted(session.sent) == [
+        Sent("GET", "/1.0", "", ()),
+        Sent("GET", "/1.0/instances", "all projects", ()),
+        Sent("PATCH", "/1.0/instances/throwaway", "ours", ("limits.memory",)),
+    ]
 
 
 @pytest.mark.parametrize("verb", ["get", "post", "put", "patch", "delete", "head", "options"])

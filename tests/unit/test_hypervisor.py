@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from cleanroom import marks
 from cleanroom.errors import BadInput, HarnessError, NotOurs, OutOfReach, OutOfTime
 from cleanroom.hypervisor import Hypervisor
 from cleanroom.incus.door import unix_endpoint
@@ -18,6 +19,8 @@ from tests.unit.incus import IMAGE, Incus, on_socket
 from tests.unit.notes import Notes
 
 NAME = "throwaway"
+
+MARK = marks.marks("20261124-021500-3fa9c1")
 
 
 @pytest.fixture
@@ -143,7 +146,7 @@ def test_an_address_is_the_machine_s_own_and_ipv4_first(incus: Incus, hypervisor
 
 
 def test_a_throwaway_is_asked_for_as_the_site_says(incus: Incus, connect: Connect, notes: Notes) -> None:
-    connect(memory="512MiB", config={"user.owner": "ci"}, profiles=["default", "net"]).create(NAME, kind="container", config={"user.x": "y"})
+    connect(memory="512MiB", config={"user.owner": "ci"}, profiles=["default", "net"]).create(NAME, kind="container", config={"user.x": "y", **MARK})
     asked = next(asked for asked in incus.asked if asked.method == "POST")
     assert asked.query == {"project": "ours"}
     assert asked.body == {
@@ -152,7 +155,7 @@ def test_a_throwaway_is_asked_for_as_the_site_says(incus: Incus, connect: Connec
         "start": True,
         "source": {"type": "image", "fingerprint": IMAGE},
         "profiles": ["default", "net"],
-        "config": {"limits.memory": str(512 * 2**20), "user.owner": "ci", "user.x": "y"},
+        "config": {"limits.memory": str(512 * 2**20), "user.owner": "ci", "user.x": "y", **MARK},
     }
     assert notes[-1] == {
         "n": 0,
@@ -181,7 +184,7 @@ OF_ONE_KIND = {
     ],
 )
 def test_each_kind_of_machine_gets_its_own_keys_and_not_the_other_s(incus: Incus, connect: Connect, kind: str, own: dict[str, str]) -> None:
-    connect(**OF_ONE_KIND).create(NAME, kind=kind, config={})
+    connect(**OF_ONE_KIND).create(NAME, kind=kind, config=MARK)
     body = next(asked.body for asked in incus.asked if asked.method == "POST")
     assert body["type"] == kind
     assert body["config"] == {"limits.memory": str(4 * 2**30), "limits.cpu": "2", "user.owner": "ci", **own}
@@ -189,7 +192,7 @@ def test_each_kind_of_machine_gets_its_own_keys_and_not_the_other_s(incus: Incus
 
 
 def test_without_a_word_on_secure_boot_incus_own_rule_holds(incus: Incus, connect: Connect) -> None:
-    connect().create(NAME, kind="virtual-machine", config={})
+    connect().create(NAME, kind="virtual-machine", config=MARK)
     assert next(asked.body for asked in incus.asked if asked.method == "POST")["config"] == {"limits.memory": str(4 * 2**30)}
 
 
@@ -199,7 +202,7 @@ def test_a_root_disk_gets_its_size_and_keeps_what_its_profile_says(incus: Incus,
         "default": {"devices": {"root": {"type": "disk", "path": "/", "pool": "old"}, "eth0": {"type": "nic", "network": "br0"}}},
         "fast": {"devices": {"root": {"type": "disk", "path": "/", "pool": "nvme", "io.bus": "nvme"}, "data": other}},
     }
-    connect(root_size="20GiB", profiles=["default", "fast"]).create(NAME, kind="virtual-machine", config={})
+    connect(root_size="20GiB", profiles=["default", "fast"]).create(NAME, kind="virtual-machine", config=MARK)
     body = next(asked.body for asked in incus.asked if asked.method == "POST")
     assert body["devices"] == {"root": {"type": "disk", "path": "/", "pool": "nvme", "io.bus": "nvme", "size": str(20 * 2**30)}}
 
@@ -208,7 +211,7 @@ def test_a_root_disk_gets_its_size_and_keeps_what_its_profile_says(incus: Incus,
 def test_a_root_disk_that_nobody_declares_cannot_be_sized(incus: Incus, connect: Connect, profiles: dict[str, Any]) -> None:
     incus.profiles = profiles
     with pytest.raises(HarnessError, match=r"no profile declares a root disk|knows no profile default"):
-        connect(root_size="20GiB").create(NAME, kind="virtual-machine", config={})
+        connect(root_size="20GiB").create(NAME, kind="virtual-machine", config=MARK)
     assert incus.changes() == []
 
 
@@ -222,7 +225,7 @@ def test_files_can_be_exchanged_once_somebody_inside_answers(incus: Incus, hyper
 def test_a_name_that_is_taken_is_neither_adopted_nor_deleted(incus: Incus, hypervisor: Hypervisor) -> None:
     incus.instance(NAME)
     with pytest.raises(HarnessError, match="exists already"):
-        hypervisor.create(NAME, kind="container", config={})
+        hypervisor.create(NAME, kind="container", config=MARK)
     with pytest.raises((NotOurs, OutOfTime)):
         hypervisor.delete(NAME, within=0.1)
     assert incus.changes() == []
@@ -232,7 +235,7 @@ def test_a_name_that_is_taken_is_neither_adopted_nor_deleted(incus: Incus, hyper
 def test_what_incus_says_when_it_cannot_is_told_and_taken_back(incus: Incus, hypervisor: Hypervisor, notes: Notes) -> None:
     incus.failures = ["No space left on pool"]
     with pytest.raises(HarnessError, match="No space left on pool"):
-        hypervisor.create(NAME, kind="container", config={})
+        hypervisor.create(NAME, kind="container", config=MARK)
     assert [(note["action"], note.get("expects") or note.get("withdraws")) for note in notes] == [
         ("create", ["instance-created", "instance-started"]),
         ("create failed", ["instance-created", "instance-started"]),
@@ -245,13 +248,13 @@ def test_what_incus_says_when_it_cannot_is_told_and_taken_back(incus: Incus, hyp
 def test_an_operation_that_never_ends_meets_its_limit(incus: Incus, connect: Connect) -> None:
     incus.stuck = True
     with pytest.raises(OutOfTime, match=f"{NAME} to be created; last seen: Running"):
-        connect(create_within="0.3s").create(NAME, kind="container", config={})
+        connect(create_within="0.3s").create(NAME, kind="container", config=MARK)
 
 
 @pytest.fixture
 def made(incus: Incus, hypervisor: Hypervisor, notes: Notes) -> Hypervisor:
     """With a throwaway of ours, and nothing noted yet."""
-    hypervisor.create(NAME, kind="container", config={})
+    hypervisor.create(NAME, kind="container", config=MARK)
     incus.asked.clear()
     notes.clear()
     return hypervisor

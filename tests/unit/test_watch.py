@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from cleanroom import custody
+from cleanroom import custody, marks
 from cleanroom.custody import Watch
 from cleanroom.errors import CheckFailed, OutOfReach
 from cleanroom.hypervisor import Hypervisor
@@ -41,7 +41,7 @@ def heard(incus: Incus, ledger: Ledger) -> Iterator[tuple[Hypervisor, Watch]]:
 
 def test_the_events_of_our_own_acts_balance(heard: tuple[Hypervisor, Watch], incus: Incus, ledger: Ledger) -> None:
     hypervisor, watch = heard
-    hypervisor.create(NAME, kind="container", config={})
+    hypervisor.create(NAME, kind="container", config=marks.marks("20261124-021500-3fa9c1"))
     hypervisor.push_file(NAME, "/root/.ssh", b"", mode=0o700, kind="directory")
     hypervisor.push_file(NAME, "/root/.ssh/authorized_keys", b"key", mode=0o600)
     hypervisor.read_file(NAME, "/root/.ssh/authorized_keys")
@@ -109,7 +109,7 @@ def test_a_remote_server_is_reached_with_our_certificate_and_its_own_pinned(
         watch = Watch(hypervisor, NAME, ledger.record)
         stack.callback(watch.close)
         incus.username = identity(settings)
-        hypervisor.create(NAME, kind="container", config={})
+        hypervisor.create(NAME, kind="container", config=marks.marks("20261124-021500-3fa9c1"))
         custody.check_events(ledger, watch)
         incus.username = "e" * 64
         incus.tell("instance-updated", NAME)
@@ -129,7 +129,7 @@ def test_a_certificate_that_does_not_name_the_endpoint_is_good_for_requests_and_
         watch = Watch(hypervisor, NAME, ledger.record)
         stack.callback(watch.close)
         incus.username = identity(settings)
-        hypervisor.create(NAME, kind="container", config={})
+        hypervisor.create(NAME, kind="container", config=marks.marks("20261124-021500-3fa9c1"))
         custody.check_events(ledger, watch)
 
 
