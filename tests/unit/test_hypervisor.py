@@ -187,13 +187,13 @@ def test_each_kind_of_machine_gets_its_own_keys_and_not_the_other_s(incus: Incus
     connect(**OF_ONE_KIND).create(NAME, kind=kind, config=MARK)
     body = next(asked.body for asked in incus.asked if asked.method == "POST")
     assert body["type"] == kind
-    assert body["config"] == {"limits.memory": str(4 * 2**30), "limits.cpu": "2", "user.owner": "ci", **own}
+    assert body["config"] == {"limits.memory": str(4 * 2**30), "limits.cpu": "2", "user.owner": "ci", **MARK, **own}
     assert "devices" not in body
 
 
 def test_without_a_word_on_secure_boot_incus_own_rule_holds(incus: Incus, connect: Connect) -> None:
     connect().create(NAME, kind="virtual-machine", config=MARK)
-    assert next(asked.body for asked in incus.asked if asked.method == "POST")["config"] == {"limits.memory": str(4 * 2**30)}
+    assert next(asked.body for asked in incus.asked if asked.method == "POST")["config"] == {"limits.memory": str(4 * 2**30), **MARK}
 
 
 def test_a_root_disk_gets_its_size_and_keeps_what_its_profile_says(incus: Incus, connect: Connect) -> None:
