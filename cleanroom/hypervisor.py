@@ -103,7 +103,7 @@ class Hypervisor:
         Raises `OutOfReach` if nothing answers, and `HarnessError` with the server's words if it does not let us see.
         """
         scope = {} if "all-projects" in params else {"project": self.settings.project}
-        with self._asking(path):
+        with self.asking(path):
             answer = self.client.api.session.get(f"{self.client.api._api_endpoint}/{path}", params={**scope, **params})  # noqa: SLF001 - pylxd adds the project always
             self.client.api._assert_response(answer)  # noqa: SLF001
         return answer.json()["metadata"]
@@ -225,7 +225,7 @@ class Hypervisor:
 
     def set_memory(self, name: str, memory: int) -> None:
         """What the machine may take from its next start on; the guard refuses while it runs."""
-        with self._expecting(name, "set memory", "instance-updated", memory=memory), self._asking(f"configuration of {name}"):
+        with self._expecting(name, "set memory", "instance-updated", memory=memory), self.asking(f"configuration of {name}"):
             self.client.api.instances[name].patch(json={"config": {"limits.memory": str(memory)}})
 
     def read_file(self, name: str, path: str) -> bytes:
