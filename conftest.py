@@ -9,6 +9,7 @@ pytest_plugins = [
     "fixtures.rooms",
     "fixtures.searches",
     "fixtures.trials",
+    "fixtures.documents",
     "steps.machine",
     "steps.installation",
     "steps.services",
@@ -16,4 +17,5 @@ pytest_plugins = [
     "steps.repositories",
     "steps.certificate",
     "steps.resources",
+    "steps.documents",
 ]

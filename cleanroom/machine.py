@@ -23,9 +23,9 @@ _NOT_FOUND = 127
 #: Characters of one word of an argument list that the ledger keeps.
 _WORD = 200
 
-#: Why a command was sent: to look, as part of following the guide, as part of doing a piece of it again, to try what happens if, or as the site's own
-#: regression, which only looks.
-Purpose = Literal["probe", "guide", "repetition", "trial", "regression"]
+#: Why a command was sent: to look, to follow the guide, to do a piece of it again, to follow it with a piece left out, to try what happens if, or as the
+#: site's own regression, which only looks.
+Purpose = Literal["probe", "guide", "repetition", "trial", "ablation", "regression"]
 
 
 @dataclass(frozen=True)

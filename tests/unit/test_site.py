@@ -165,6 +165,7 @@ PATHS = [
     "incus.server_certificate",
     "access.private_key",
     "evidence.signing_key",
+    "documents.plan_file",
 ]
 
 
