@@ -82,6 +82,13 @@ def test_a_gap_in_the_record_is_no_list(ledger: Ledger, kind: str) -> None:
         inputs.listing(ledger, machine(), GUIDE)
 
 
+def test_a_stock_that_could_not_be_taken_is_told(ledger: Ledger) -> None:
+    write(ledger, without="stock")
+    ledger.record("stock", machine=NAME, trouble="nix did not answer")
+    with pytest.raises(HarnessError, match="nix did not answer"):
+        inputs.listing(ledger, machine(), GUIDE)
+
+
 def test_channels_that_carried_what_is_listed(ledger: Ledger) -> None:
     write(ledger)
     inputs.check_channels(ledger, machine())
