@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import xml.etree.ElementTree as ET
 from pathlib import Path
 from typing import Any
 
@@ -67,3 +68,21 @@ def test_the_ledger_says_what_ran_and_on_what(recorded: Project) -> None:
     assert len(events(recorded, "suite")[0]["digest"]) == 64
     assert events(recorded, "host")[0]["arguments"][-2:] == ["features", "-q"]
     assert "pytest-bdd" in events(recorded, "host")[0]["packages"]
+
+
+def test_a_run_leaves_its_drawings_and_what_may_be_claimed_of_it(recorded: Project) -> None:
+    red = "  Scenario: It is whole\n    Given a machine\n    Then it is wrong\n    And it answers\n"
+    recorded.feature(GREEN + red)
+    recorded.pytester.runpytest_subprocess("features")
+    written = {path.name: path.read_text() for path in folder(recorded).iterdir() if path.suffix in {".md", ".html", ".xml"}}
+    assert set(written) == {"REVIEW.md", "STATUS.md", "junit.xml", "report.html"}
+    assert written["STATUS.md"].startswith("## Not done\n")
+    assert "| Verdict | `FAILED` |" in written["REVIEW.md"]
+    assert [scenario["steps"] for scenario in events(recorded, "selected")[0]["scenarios"]] == [
+        ["Given a machine", "Then it answers"],
+        ["Given a machine", "Then it is wrong", "And it answers"],
+    ]
+    assert events(recorded, "inventory")[0]["titles"] == {"x.feature": "f"}
+    (failure,) = ET.fromstring(written["junit.xml"]).iter("failure")  # noqa: S314 - written by the run above
+    assert failure.text == "expected: the unit is active\nseen: it has failed\nwhere: unit web.service\nnext: read its journal"
+    assert written["report.html"].count('<span class="step-state">not reached</span>') == 1

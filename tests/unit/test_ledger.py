@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime
 import json
+import os
 import re
 import threading
 from pathlib import Path
@@ -13,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cleanroom.errors import HarnessError
-from cleanroom.ledger import BEGINNING, Event, Ledger, read
+from cleanroom.ledger import BEGINNING, Event, Ledger, head, read
 from cleanroom.redact import Redactor, Secret
 
 JSON = st.recursive(
@@ -200,3 +201,13 @@ def test_events_are_found_by_kind(ledger: Ledger) -> None:
     for kind in ("a", "b", "a", "c"):
         ledger.record(kind)
     assert [event["n"] for event in ledger.of("a", "c")] == [0, 2, 3]
+
+
+def test_half_a_surrogate_pair_is_kept_and_does_not_break_the_chain(tmp_path: Path) -> None:
+    ledger = Ledger(tmp_path, Redactor())
+    ledger.record("name", path=os.fsdecode(b"/srv/\xff"))
+    ledger.record("after")
+    ledger.close()
+    assert read(ledger.path)[0]["path"] == os.fsdecode(b"/srv/\xff")
+    assert head(read(ledger.path)) == head(ledger.events) == ledger.head
+    assert head([]) == BEGINNING
