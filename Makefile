@@ -11,6 +11,7 @@ help:
 	@echo "make test                  the suite's own tests"
 	@echo "make check                 ruff, mypy --strict, unit tests: under a minute"
 	@echo "make sabotage [ONLY=c4] [STATIC=1]   break the lab's site in named ways; each must turn its scenario red, for its reason"
+	@echo "make kill-matrix [ONLY=provision]    cut runs off at named points; nothing of them may be left"
 	@echo "make bench                 measurements, as ratios side by side"
 	@echo "make lab-down              end the lab and leave nothing of it"
 
@@ -40,6 +41,10 @@ check: machine
 
 sabotage: machine
 	$(PY) -m tests.sabotage $(if $(STATIC),--static) $(ONLY)
+
+.PHONY: kill-matrix
+kill-matrix: machine
+	$(PY) -m tests.kill $(ONLY)
 
 bench: machine
 	command -v rg >/dev/null || apt-get install -y -qq --no-install-recommends ripgrep

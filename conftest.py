@@ -3,13 +3,13 @@
 pytest_plugins = [
     "fixtures.collection",
     "fixtures.options",
+    "fixtures.signals",
     "fixtures.order",
     "fixtures.recording",
     "fixtures.world",
     "fixtures.rooms",
     "fixtures.searches",
     "fixtures.trials",
-    "fixtures.documents",
     "steps.machine",
     "steps.installation",
     "steps.services",
@@ -17,5 +17,4 @@ pytest_plugins = [
     "steps.repositories",
     "steps.certificate",
     "steps.resources",
-    "steps.documents",
 ]

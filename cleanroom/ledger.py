@@ -36,6 +36,8 @@ class Ledger:
         self.redactor = redactor
         self.events: list[Event] = []
         self.head = BEGINNING
+        #: The threads that are writing an event at this moment: an interrupt in the middle of one would break the chain.
+        self.writers: set[int] = set()
         self._listeners: list[Callable[[Event], None]] = []
         self._lock = threading.RLock()
         self._start = time.monotonic()
@@ -46,6 +48,16 @@ class Ledger:
 
     def record(self, kind: str, **fields: Any) -> Event:  # noqa: ANN401 - JSON data, whatever its shape
         """Append one event and return it as written (redacted). Raises `HarnessError` if it cannot be stored: an unrecorded act must not happen."""
+        self.writers.add(threading.get_ident())
+        try:
+            event, listeners = self._append(kind, fields)
+        finally:
+            self.writers.discard(threading.get_ident())
+        for listener in listeners:
+            listener(event)
+        return event
+
+    def _append(self, kind: str, fields: dict[str, Any]) -> tuple[Event, tuple[Callable[[Event], None], ...]]:
         with self._lock:
             event: Event = {
                 "prev": self.head,
@@ -64,10 +76,7 @@ class Ledger:
                 raise HarnessError(f"cannot append to the ledger: {problem}", where=str(self.path)) from None
             self.head = hashlib.sha256(line).hexdigest()
             self.events.append(event)
-            listeners = tuple(self._listeners)
-        for listener in listeners:
-            listener(event)
-        return event
+            return event, tuple(self._listeners)
 
     def listen(self, listener: Callable[[Event], None]) -> None:
         """Call `listener` with every event to come, in the thread that recorded it."""

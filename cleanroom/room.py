@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import socket
 import threading
+from contextlib import ExitStack
 from dataclasses import asdict
 from typing import Self
 
@@ -19,7 +20,7 @@ from cleanroom.hypervisor import Hypervisor, Instance
 from cleanroom.machine import Machine
 from cleanroom.quantities import show_size, size
 from cleanroom.reuse import Recollection
-from cleanroom.run import Run
+from cleanroom.run import CLEAN_UP, Run
 from cleanroom.site import Site
 from cleanroom.ssh import KeyPair, Ssh
 from cleanroom.sweep import find, remove_one
@@ -86,7 +87,6 @@ class Room:
                 uuid=instance.uuid,
                 created_at=instance.created_at.isoformat(),
                 image=instance.image,
-                image_bytes=self.hypervisor.image_size(instance.image),
                 type=instance.type,
                 address=address,
                 boot_id=machine.boot_id(),
@@ -235,15 +235,14 @@ class Room:
         if self._closed:
             return
         self._beat.set()
-        if self._machine is not None:
-            self._save_journal(self._machine)
-            self._machine.ssh.close()
-        try:
-            if self.name in self.hypervisor.guard.owned:
-                self._delete_or_keep()
-        finally:
+        with ExitStack() as stack:  # the last that is pushed comes first; whatever interrupts one, the others come
             if self._watch is not None:
-                self._watch.close()
+                stack.callback(self._watch.close)
+            if self.name in self.hypervisor.guard.owned:
+                stack.callback(self._delete_or_keep)
+            if self._machine is not None:
+                stack.callback(self._machine.ssh.close)
+                self._save_journal(self._machine)
         self._closed = True
 
     def _check_ours(self) -> None:
@@ -267,7 +266,7 @@ class Room:
             self.run.record("machine-kept", name=self.name)
             self.run.say(f"kept {self.name}: incus exec {self.name} --project {self.site.incus.project} -- bash; cleanroom sweep --yes removes it")
             return
-        with self.run.phase("clean up"):
+        with self.run.phase(CLEAN_UP):
             self._check_ours()
             self.hypervisor.delete(self.name)
             self.run.record("machine-gone", name=self.name)

@@ -27,6 +27,10 @@ Role = Literal["adversary", "builder"]
 Keep = Literal["never", "on-failure", "always"]
 
 
+#: The phase in which a machine is removed.
+CLEAN_UP = "clean up"
+
+
 @dataclass(frozen=True)
 class Options:
     """How this run was asked for; anything but the defaults of the adversary lowers its class."""
@@ -60,6 +64,7 @@ class Run:
         self.record = self.ledger.record
         self.signer: Signer | None = None
         self._times = reports / ".last-times.json"
+        self._open_phases: list[str] = []
         self.record("run-began", run=self.id, role=options.role, keep=options.keep, reuse=options.reuse)
 
     def sign_with(self, signer: Signer) -> None:
@@ -87,15 +92,22 @@ class Run:
         self.say(f"{name} ..." + (f" (last time {last:.1f} s)" if last else ""))
         began = time.monotonic()
         outcome = "failed"
+        self._open_phases.append(name)
         try:
             yield
             outcome = "done"
         finally:
+            self._open_phases.remove(name)
             seconds = round(time.monotonic() - began, 3)
             self.record("phase-ended", name=name, outcome=outcome, seconds=seconds)
             self.say(f"{name} {outcome} after {seconds:.1f} s")
             if outcome == "done":
                 self._remember(name, seconds)
+
+    @property
+    def is_cleaning_up(self) -> bool:
+        """Whether something is being removed: what interrupts that leaves it behind."""
+        return CLEAN_UP in self._open_phases
 
     def close(self, **fields: object) -> None:
         """Remove the run's own files on this side and record the last event; nothing is recorded afterwards."""

@@ -20,7 +20,7 @@ def recorded(project: Project, monkeypatch: pytest.MonkeyPatch) -> Project:
     for name in ("CLEANROOM_SITE", "CLEANROOM_ROLE", "CLEANROOM_REPORTS", "CLEANROOM_SIGNING_KEY"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parents[2]))
-    project.add_plugins("fixtures.options", "fixtures.recording")
+    project.add_plugins("fixtures.options", "fixtures.signals", "fixtures.recording")
     project.feature(GREEN)
     return project
 

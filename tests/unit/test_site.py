@@ -165,7 +165,6 @@ PATHS = [
     "incus.server_certificate",
     "access.private_key",
     "evidence.signing_key",
-    "documents.plan_file",
 ]
 
 
