@@ -10,6 +10,7 @@ pytest_plugins = [
     "fixtures.rooms",
     "fixtures.searches",
     "fixtures.trials",
+    "fixtures.evidence",
     "steps.machine",
     "steps.installation",
     "steps.services",
@@ -17,4 +18,5 @@ pytest_plugins = [
     "steps.repositories",
     "steps.certificate",
     "steps.resources",
+    "steps.evidence",
 ]

@@ -62,6 +62,24 @@ class Repository:
             raise HarnessError(f"the tree at {self.commit[:12]} cannot be listed, or is empty", where=self.url)
         return found
 
+    def head(self, revision: str) -> str:
+        """The commit at the head of the branch `revision`, or of the forge's default branch if that is no branch; as fetched."""
+        for name in (f"refs/heads/{revision}", "HEAD"):
+            found = _git(["-C", str(self.folder), "rev-parse", "--verify", "--quiet", f"{name}^{{commit}}"], [], within=_READ_SECONDS)
+            if found.returncode == 0:
+                return found.stdout.decode().strip()
+        raise BadInput("the repository has no head", where=self.url)
+
+    def changes(self, since: str, until: str) -> tuple[str, ...] | None:
+        """The paths by which two commits differ; None if the second does not come after the first."""
+        folder = ["-C", str(self.folder)]
+        if _git([*folder, "merge-base", "--is-ancestor", since, until], [], within=_READ_SECONDS).returncode:
+            return None
+        listed = _git([*folder, "diff", "--name-only", "--no-renames", "-z", since, until], [], within=_READ_SECONDS)
+        if listed.returncode:
+            raise HarnessError("git cannot tell what changed", where=self.url)
+        return tuple(path.decode(errors="surrogateescape") for path in listed.stdout.split(b"\0") if path)
+
     def export(self, folder: Path) -> None:
         """Write the tree's files into `folder`, which must exist; nothing of git comes along."""
         archive = _git(["-C", str(self.folder), "archive", "--format=tar", self.commit], [], within=_READ_SECONDS)

@@ -103,8 +103,13 @@ class Site(Table):
 
 
 #: Keys that hold paths on this side: anchored at the site file, so that a site can be moved as a folder.
-_LOCAL_KEYS = {"file", "trust", "deploy_key", "key_file", "client_certificate", "client_key", "server_certificate", "private_key", "signing_key"}
-_LOCAL_LISTS = {"repositories"}
+_LOCAL_KEYS = {
+    "file", "trust", "deploy_key", "key_file", "client_certificate", "client_key", "server_certificate", "private_key", "signing_key",
+    "document_file", "records", "trusted_key",
+}  # fmt: skip
+_LOCAL_LISTS = {"repositories", "local_documents"}
+#: All of them: what differs between two places from which the same site is tested.
+LOCAL = frozenset(_LOCAL_KEYS | _LOCAL_LISTS)
 
 
 def _anchored(data: Any, folder: Path, table: str = "") -> Any:  # noqa: ANN401 - TOML data

@@ -53,6 +53,14 @@ def describe(folder: Path) -> Suite:
     return Suite(hashlib.sha256("".join(lines).encode()).hexdigest(), len(lines), commit.strip() if commit else None, dirty=changes != "")
 
 
+def changes(folder: Path) -> tuple[str, ...]:
+    """The files that take part in a run and are not as the checked-out commit has them; raises `HarnessError` if git cannot tell."""
+    listed = _git(folder, "status", "--porcelain", "-z", "--no-renames", "--untracked-files=all", "--", *PARTS) if _is_checkout(folder) else None
+    if listed is None:
+        raise HarnessError("git cannot tell what was changed here", where=str(folder))
+    return tuple(line[3:] for line in listed.split("\0") if line)
+
+
 def surroundings() -> dict[str, Any]:
     """The machine that the suite runs on, without its name, and every Python package that could take part."""
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")

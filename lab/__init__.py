@@ -13,11 +13,14 @@ from collections.abc import Callable
 from pathlib import Path
 
 
-def up(report: Callable[[str], None]) -> Path:
-    """Bring the lab up, or find it up, and return the path of its site file. `report` gets a line for each phase. Raises `HarnessError`."""
+def up(report: Callable[[str], None], *, evidence: bool = False) -> Path:
+    """Bring the lab up, or find it up, and return the path of its site file. `report` gets a line for each phase. Raises `HarnessError`.
+
+    With `evidence` its owner also has a claim to be judged, and a signed record for it: that takes a whole run, unless there is a young one.
+    """
     from lab.life import up as bring_up
 
-    return bring_up(report)
+    return bring_up(report, with_evidence=evidence)
 
 
 def down(report: Callable[[str], None]) -> None:

@@ -16,7 +16,7 @@ from pathlib import Path
 from cleanroom import signing
 from cleanroom.errors import HarnessError
 from cleanroom.quantities import show_duration
-from lab import ca, credential, forge, hosts, image, leftovers, repositories, sitefile
+from lab import ca, credential, evidence, forge, hosts, image, leftovers, repositories, sitefile
 from lab.daemon import Incus
 from lab.names import BOOTSTRAP_KEY, CANONICAL_HOST, CANONICAL_KEY, NEIGHBOUR, SIGNING_KEY, TOKEN
 from lab.processes import Service
@@ -28,12 +28,14 @@ _PATIENCE = 900.0
 Report = Callable[[str], None]
 
 
-def up(report: Report) -> Path:
-    """Bring the lab up, or find it up, and return its site file."""
+def up(report: Report, *, with_evidence: bool = False) -> Path:
+    """Bring the lab up, or find it up, and return its site file; on demand with evidence to be judged."""
     began = time.monotonic()
     state = State.locate()
     with state.locked(wait=_PATIENCE):
         _Building(state, report).all()
+        if with_evidence:
+            evidence.provide(state, report)
     report(f"the lab is up ({show_duration(time.monotonic() - began)}): {state.site_file}")
     return state.site_file
 

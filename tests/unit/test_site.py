@@ -165,6 +165,9 @@ PATHS = [
     "incus.server_certificate",
     "access.private_key",
     "evidence.signing_key",
+    "evidence.document_file",
+    "evidence.records",
+    "evidence.trusted_key",
 ]
 
 
@@ -191,18 +194,21 @@ def test_a_path_on_this_side_stands_relative_to_the_site_file(tmp_path: Path, pa
 def test_every_path_on_this_side_is_anchored(tmp_path: Path) -> None:
     """No model has a `Path` that the list above forgot."""
     nested = {"secrets.credential.deploy_key", "secrets.credential.token.file", "guide.secrets.*.file", "canonical.private_key", "leaks.repositories"}
+    nested |= {"evidence.local_documents"}
     assert {path for path, kind in keys(Site) if Path in parts(kind)} == {*PATHS, *nested}
     edits: dict[str, Any] = {
         "secrets.credential": {"token": {"file": "token"}},
         "guide.secrets": {"TOKEN": {"file": "guide-token"}},
         "canonical": {"address": "a", "host_key": "k", "private_key": "canonical-key"},
         "leaks.repositories": ["one.git", "/two.git"],
+        "evidence.local_documents": ["STATUS.md", "/wiki.md"],
     }
     site = Site.load(write(tmp_path, edits))
     assert at(site, "secrets.credential.token.file") == tmp_path / "token"
     assert at(site, "guide.secrets.TOKEN.file") == tmp_path / "guide-token"
     assert at(site, "canonical.private_key") == tmp_path / "canonical-key"
     assert at(site, "leaks.repositories") == (tmp_path / "one.git", Path("/two.git"))
+    assert at(site, "evidence.local_documents") == (tmp_path / "STATUS.md", Path("/wiki.md"))
     site = Site.load(write(tmp_path, {"secrets.credential": {"deploy_key": "deploy"}}))
     assert at(site, "secrets.credential.deploy_key") == tmp_path / "deploy"
 

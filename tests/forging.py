@@ -1,0 +1,56 @@
+"""How a record is made to say something else by somebody who holds the key: events edited, the chain hashed again, the statement signed again.
+
+What cannot be seen by the signature must be seen by what is said.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from cleanroom import evidence, ledger
+from cleanroom.ledger import Event
+from cleanroom.signing import Signer
+
+Edit = Callable[[list[Event]], list[Event]]
+
+
+def seal(folder: Path, events: Sequence[Event], signer: Signer | None) -> list[Event]:
+    """Write `events` as the ledger of a run in `folder`, chained anew, and sign it; returns them as written."""
+    folder.mkdir(parents=True, exist_ok=True)
+    previous, lines, written = ledger.BEGINNING, [], []
+    for number, event in enumerate(events):
+        chained = {**event, "prev": previous, "n": number}
+        line = json.dumps(chained, ensure_ascii=False, separators=(",", ":")).encode()
+        previous = hashlib.sha256(line).hexdigest()
+        lines.append(line + b"\n")
+        written.append(chained)
+    (folder / ledger.NAME).write_bytes(b"".join(lines))
+    (folder / evidence.ENVELOPE).unlink(missing_ok=True)
+    evidence.write(folder, written, signer)
+    return written
+
+
+def reseal(folder: Path, edit: Edit, signer: Signer | None) -> None:
+    """Edit a sealed record in place."""
+    seal(folder, edit(ledger.read(folder / ledger.NAME)), signer)
+
+
+def changed(kind: str, **fields: Any) -> Edit:
+    """Every event of a kind gets these values."""
+    return lambda events: [{**event, **fields} if event["kind"] == kind else event for event in events]
+
+
+def without(wanted: Callable[[Event], bool]) -> Edit:
+    """Those events that are `wanted` are dropped."""
+    return lambda events: [event for event in events if not wanted(event)]
+
+
+def copy(record: Path, target: Path) -> Path:
+    """A record's folder, to be edited."""
+    shutil.copytree(record, target)
+    return target
