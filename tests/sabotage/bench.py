@@ -18,17 +18,21 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import lab
 from cleanroom.ledger import Event
 from lab import variant
 from lab.daemon import Incus
 from lab.names import PROJECT
 from lab.state import State
 from lab.variant import Trees
+from tests.sabotage import owner
 from tests.sabotage.finding import Finding, judge
+from tests.sabotage.owner import Owner
 from tests.sabotage.tail import Tail
 
 ROOT = Path(__file__).resolve().parents[2]
 C4 = "c4_cleanroom.feature"
+C5 = "c5_honest_evidence.feature"
 #: A run that is not over by then hangs, which is a finding of its own.
 _LONGEST_RUN = 900.0
 
@@ -51,6 +55,7 @@ class Sabotage:
     `edit` and `later` change the site's repositories (`own_site`: nothing is changed there), `image` is a script run on the image, `during` acts at a
     moment of the run, `around` before it - what it returns is called afterwards. `feature` and `options` narrow the run to what the breakage can
     touch: every scenario that they select and that is named in neither mapping must stay green. `static`: no machine is made for it.
+    `claim` edits what the site's owner claims, and his record; `suite` edits a copy of the suite itself, a checkout of its own.
     """
 
     name: str
@@ -66,6 +71,8 @@ class Sabotage:
     around: Callable[[Bench], Callable[[], object]] | None = None
     options: Sequence[str] = ()
     static: bool = False
+    claim: Callable[[Owner], None] | None = None
+    suite: Callable[[Path], None] | None = None
 
 
 class Bench:
@@ -104,6 +111,10 @@ class Bench:
         began = time.monotonic()
         with ExitStack() as stack:
             site = State.locate().site_file
+            if self.sabotage.feature in {"", C5}:
+                lab.up(_tell_nobody, evidence=True)
+            if self.sabotage.claim is not None:
+                site = stack.enter_context(owner.doctored(self.sabotage.name, self.sabotage.claim))
             if not self.sabotage.own_site:
                 site = stack.enter_context(variant.variant(f"sabotage-{self.sabotage.name}", self._edit, later=self.sabotage.later))
             if self.sabotage.image is not None:
@@ -113,7 +124,12 @@ class Bench:
             if self.sabotage.around is not None:
                 stack.callback(self.sabotage.around(self))
             reports = Path(stack.enter_context(tempfile.TemporaryDirectory()))
-            acted = self._run_suite(site, reports)
+            root = ROOT
+            if self.sabotage.suite is not None:
+                root = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="suite-")))
+                subprocess.run(["git", "clone", "--quiet", "--no-hardlinks", str(ROOT), str(root)], check=True)
+                self.sabotage.suite(root)
+            acted = self._run_suite(root, site, reports)
             finding = judge(self.sabotage, self.events, self.output, acted=acted, seconds=time.monotonic() - began)
             if finding.survived and self._keep is not None:
                 (reports / "output.txt").write_text(self.output)
@@ -126,14 +142,14 @@ class Bench:
         trees.site_file.write_text(text)
         self.sabotage.edit(trees)
 
-    def _run_suite(self, site: Path, reports: Path) -> bool:
-        """Run the suite to its end; returns whether the sabotage had its moment (one without a moment had)."""
+    def _run_suite(self, root: Path, site: Path, reports: Path) -> bool:
+        """Run the suite in `root` to its end; returns whether the sabotage had its moment (one without a moment had)."""
         argv = [sys.executable, "-m", "pytest", "-q", f"features/{self.sabotage.feature}", "--site", str(site), "--reports", str(reports)]
         moment, act = self.sabotage.during or (None, None)
         deadline = time.monotonic() + _LONGEST_RUN
         with (
             tempfile.TemporaryFile("w+") as output,
-            subprocess.Popen([*argv, *self.sabotage.options], cwd=ROOT, stdout=output, stderr=subprocess.STDOUT, env=dict(os.environ)) as suite,
+            subprocess.Popen([*argv, *self.sabotage.options], cwd=root, stdout=output, stderr=subprocess.STDOUT, env=dict(os.environ)) as suite,
         ):
             while suite.poll() is None:
                 if moment is not None and act is not None and any(map(moment.is_at, self._tail.read(reports))):
@@ -149,3 +165,7 @@ class Bench:
             self.output = output.read()
         self._tail.read(reports)
         return moment is None
+
+
+def _tell_nobody(_line: str) -> None:
+    """Progress of the lab is not told here."""
