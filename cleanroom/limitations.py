@@ -66,13 +66,14 @@ _EXCUSES: Final = {
 
 @dataclass(frozen=True)
 class Limitation:
-    """One limitation: what it is about, why, the most that was tested all the same, and who answers for it since when."""
+    """One limitation: what it is about (`names_code`: something in code marks), why, the most that was tested, who answers for it since when."""
 
     where: str
     scope: str
     reason: str
     tested: str
     signed_off: str
+    names_code: bool
 
 
 @dataclass(frozen=True)
@@ -101,7 +102,8 @@ def of_section(section: Section, file: str) -> Admitted:
 def check_complete(sections: Sequence[Admitted], *, today: datetime.date) -> None:
     """Each limitation names one narrow thing, says why, what was tested at most, and who signed it off on which day."""
     for each in _all(sections):
-        if _NOTHING.fullmatch(each.scope) or _BROAD.search(each.scope) or not _POINTS_AT.search(each.scope):
+        points_at = each.names_code or _POINTS_AT.search(each.scope)
+        if _NOTHING.fullmatch(each.scope) or _BROAD.search(each.scope) or not points_at:
             expected = "a limitation's scope is one thing that can be pointed at: a path, a unit, a host, a scenario"
             raise CheckFailed(expected, seen=f"`{each.scope}`", where=each.where)
         for what, text in (("a reason", each.reason), ("the most that was tested", each.tested)):
@@ -146,7 +148,8 @@ def _limitations(columns: Sequence[str], section: Section, file: str) -> Iterato
         for row in grid.rows:
             cells = dict(zip(columns, row.cells, strict=False))
             scope, reason, tested, signed_off = (cells.get(column, "").translate(_TYPOGRAPHIC) for column in _COLUMNS)
-            yield Limitation(f"{file}:{row.line}", scope, reason, tested, signed_off)
+            names_code = dict(zip(columns, row.code, strict=False)).get("scope", False)
+            yield Limitation(f"{file}:{row.line}", scope, reason, tested, signed_off, names_code)
 
 
 def _check_signature(limitation: Limitation, today: datetime.date) -> None:

@@ -21,10 +21,11 @@ _BREAKS: Final = {"softbreak", "hardbreak"}
 
 @dataclass(frozen=True)
 class Row:
-    """One row of a table's body: what each cell shows, and the line it stands on."""
+    """One row of a table's body: what each cell shows, the line it stands on, and which cells show code."""
 
     cells: tuple[str, ...]
     line: int
+    code: tuple[bool, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -80,7 +81,8 @@ class Section:
             if token.type == "table_open":
                 rows = []
             elif token.type == "tr_open":
-                rows.append(Row(tuple(_cells(self.tokens[position:])), _line(token)))
+                cells = list(_cells(self.tokens[position:]))
+                rows.append(Row(tuple(map(shown, cells)), _line(token), tuple(map(_has_code, cells))))
             elif token.type == "table_close" and rows:
                 yield Grid(rows[0].cells, tuple(rows[1:]), rows[0].line)
 
@@ -112,12 +114,16 @@ def shown(inline: Token) -> str:
     return " ".join("".join(parts).split())
 
 
-def _cells(tokens: Sequence[Token]) -> Iterator[str]:
+def _has_code(inline: Token) -> bool:
+    return any(child.type == "code_inline" for child in inline.children or ())
+
+
+def _cells(tokens: Sequence[Token]) -> Iterator[Token]:
     for position, token in enumerate(tokens):
         if token.type == "tr_close":
             return
         if token.type in {"td_open", "th_open"}:
-            yield shown(tokens[position + 1])
+            yield tokens[position + 1]
 
 
 def _ends(token: Token, rank: int) -> bool:

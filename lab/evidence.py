@@ -37,7 +37,7 @@ Report = Callable[[str], None]
 def provide(state: State, report: Report) -> None:
     """See that the lab's owner has a claim, and a signed record for it, that is young and of this very site and suite; make both if not."""
     made_from = _made_from(state)
-    if state.done().get(_STAGE) == made_from and _is_young(state):
+    if state.done().get(_STAGE) == made_from and is_young(state):
         return
     state.remember(**{_STAGE: ""})
     last = state.times().get(_STAGE)
@@ -88,7 +88,8 @@ def _made_from(state: State) -> str:
     return digest(*heads, state.site_file, suite.root() / "features", str(suite.describe(suite.root()).dirty))
 
 
-def _is_young(state: State) -> bool:
+def is_young(state: State) -> bool:
+    """Whether the newest record is good for some hours yet."""
     try:
         began = datetime.datetime.strptime(f"{(folder(state) / RECORDS / 'latest').readlink().name[:15]} +0000", "%Y%m%d-%H%M%S %z")
     except (OSError, ValueError):

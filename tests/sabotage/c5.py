@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +30,10 @@ _NO_CLAIM = {**_NO_RECORD, LIMITATION: "without an entry there is no section in 
 _OTHER_FACTS = {FACTS: "the document still tells the true story"}
 
 
+def _without(mapping: Mapping[str, str], title: str) -> dict[str, str]:
+    return {key: why for key, why in mapping.items() if key != title}
+
+
 def _limitation(owner: Owner, *, scope: str, reason: str, tested: str, signed_off: str) -> None:
     head = "| scope | reason | most that was tested | signed off |\n|---|---|---|---|\n"
     row = f"| {scope} | {reason} | {tested} | {signed_off} |"
@@ -48,19 +52,17 @@ def _limited(**cells: str) -> Callable[[Owner], None]:
 
 def _older(hours: float) -> forging.Edit:
     """Every moment of the record, so many hours earlier."""
+    return lambda events: [{key: _earlier(value, hours) for key, value in event.items()} for event in events]
 
-    def earlier(value: Any) -> Any:
-        if isinstance(value, dict):
-            return {key: earlier(item) for key, item in value.items()}
-        if isinstance(value, str) and value[:4].isdigit() and "T" in value[:11]:
-            try:
-                moment = datetime.datetime.fromisoformat(value) - datetime.timedelta(hours=hours)
-            except ValueError:
-                return value
-            return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+def _earlier(value: Any, hours: float) -> Any:
+    if not isinstance(value, str) or not value[:4].isdigit() or "T" not in value[:11]:
         return value
-
-    return lambda events: [earlier(event) for event in events]
+    try:
+        moment = datetime.datetime.fromisoformat(value) - datetime.timedelta(hours=hours)
+    except ValueError:
+        return value
+    return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 def _at_another_commit(repository: str) -> forging.Edit:
@@ -228,7 +230,6 @@ SABOTAGES = (
         name="phrase-in-base",
         story="the old excuse stands in a module's comment",
         reddens={EXCUSE: "modules/host.nix"},
-        may_redden={**_NO_RECORD, LIMITATION: "the variant has other commits than the record"},
         feature=C5,
         options=("-k", "excuse"),
         static=True,
@@ -329,29 +330,29 @@ SABOTAGES = (
         "the record is signed by somebody's key",
         _signed_by_another,
         {TODAY: "the key that the site trusts"},
-        may_redden=_NO_RECORD,
+        may_redden=_without(_NO_RECORD, TODAY),
     ),
-    _claim("unsigned", "the record is not signed", _unsigned, {TODAY: "the record is signed"}, may_redden=_NO_RECORD),
+    _claim("unsigned", "the record is not signed", _unsigned, {TODAY: "the record is signed"}, may_redden=_without(_NO_RECORD, TODAY)),
     _claim(
         "ledger-edited",
         "the ledger was edited after it was signed",
         _edited_after_signing,
         {TODAY: "is the one that was signed"},
-        may_redden=_NO_RECORD,
+        may_redden=_without(_NO_RECORD, TODAY),
     ),
     _claim(
         "record-gone",
         "the claim refers to a run that nobody kept",
         lambda owner: owner.state("Run", "20200101-000000-abcdef"),
         {TODAY: "is kept"},
-        may_redden=_NO_RECORD,
+        may_redden=_without(_NO_RECORD, TODAY),
     ),
     _claim(
         "no-claim",
         "the document has no entry",
         lambda owner: owner.rewrite(owner.review, "## Clean-room run", "## Some"),
         {HALVES: "has an entry about a clean-room run"},
-        may_redden=_NO_CLAIM,
+        may_redden=_without(_NO_CLAIM, HALVES),
     ),
     _claim(
         "feature-weakened",

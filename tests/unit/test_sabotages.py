@@ -54,7 +54,9 @@ def test_the_control_covers_whatever_is_asked_for() -> None:
 def _deeds(sabotage: Sabotage) -> str:
     """What it does, in words that can be compared: code, and what that code was given (the same code with other words is another deed)."""
     moment, act = sabotage.during or (None, None)
-    return repr([moment, sabotage.image, *(_deed(deed) for deed in (sabotage.edit, sabotage.later, sabotage.around, act))])
+    return repr(
+        [moment, sabotage.image, *(_deed(deed) for deed in (sabotage.edit, sabotage.later, sabotage.around, act, sabotage.claim, sabotage.suite))]
+    )
 
 
 def _deed(deed: object) -> object:
