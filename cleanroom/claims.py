@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from cleanroom import verdict
 from cleanroom.facts import STATIC, Facts, chapters, facts, not_run
 from cleanroom.ledger import Event
+from cleanroom.recorded import but_for_own
 from cleanroom.shown import one_line, shown
 
 #: The customer's chapters; DONE needs a scenario of each.
@@ -45,6 +46,10 @@ def sentence(events: Sequence[Event]) -> str:
             return _marked(judged, f"{green}: cold, in the adversary's role. LAB says nothing of a real site.")
         case "PASSED":
             return _marked(judged, f"{green}, and that is no evidence, because {_why_dev(told)}.")
+        case "FAILED" | "INCOMPLETE" if _holds_but_for_c5(events):
+            how = ": cold, in the adversary's role" if told.cold else ""
+            most = f"every scenario but those of C5, which judge evidence like this, ran and passed{how}"
+            return _marked(judged, f"on {where}, {most}. As long as C5 does not hold, the run is {judged.word}.")
         case "FAILED":
             return _marked(judged, f"on {where}, {failed} of {scope} failed. The site is not what it must be.")
         case _:
@@ -175,19 +180,28 @@ def _rows(judged: verdict.Judged, told: Facts) -> Iterator[tuple[str, str]]:
 def _static(events: Sequence[Event], judged: verdict.Judged, told: Facts) -> str:
     """What the comparison with the canonical host says: only its own outcome, and only under the run's own class."""
     state = next((outcome.state for outcome in verdict.scenario_outcomes(events) if outcome.scenario == STATIC), "not run")
-    if state == "passed" and judged.word == "PASSED":
+    if state == "passed" and _holds_but_for_c5(events):
         of = "the canonical host ran the system that the flake builds, path and NAR hash of the whole closure"
-        return _marked(judged, f"{of}: {told.toplevel or UNKNOWN}, {told.nar_hash or UNKNOWN}.")
+        return _marked(judged, f"{of}: {told.toplevel or UNKNOWN}, {told.nar_hash or UNKNOWN}.{_but_c5(judged)}")
     return _marked(judged, f"nothing is claimed; the comparison with the canonical host: {state}; the run: {judged.word}.")
 
 
 def _live(events: Sequence[Event], judged: verdict.Judged, told: Facts) -> str:
     rebuilt = [outcome for outcome in verdict.scenario_outcomes(events) if outcome.scenario.startswith("c4_")]
     kind = {"virtual-machine": "a virtual machine", "container": "a system container"}.get(str(told.machine.get("type")), "a machine")
-    if judged.word == "PASSED" and rebuilt and told.machines:
+    if _holds_but_for_c5(events) and rebuilt and told.machines:
         given = "was given one key, was taken through the guide below, command by command, and then held each scenario of C4"
-        return _marked(judged, f"{kind} that did not exist before {given}.")
+        return _marked(judged, f"{kind} that did not exist before {given}.{_but_c5(judged)}")
     return _marked(judged, f"nothing is claimed; the run: {judged.word}, with {_count(len(rebuilt), 'scenario')} of C4.")
+
+
+def _holds_but_for_c5(events: Sequence[Event]) -> bool:
+    """Whether everything passed that a claim rests on. C5 judges claims, so that the run that a claim is made from can have passed all but C5."""
+    return verdict.judge(but_for_own(events)).word == "PASSED"
+
+
+def _but_c5(judged: verdict.Judged) -> str:
+    return "" if judged.word == "PASSED" else f" C5 does not hold yet: the run is {judged.word}."
 
 
 def _commands(told: Facts) -> Iterator[str]:

@@ -31,7 +31,7 @@ _CLAIMS_NOTHING: Final = re.compile(r"\bnothing is (?:claimed|decided)\b", re.IG
 _LABELS: Final = {fact.label.casefold(): fact for fact in FACTS}
 _RUN: Final = re.compile(r"\d{8}-\d{6}-[0-9a-f]{6}")
 _STORE_PATH: Final = r"/nix/store/[^\s`'\"),;]+"
-_NAR_HASH: Final = r"sha256-[A-Za-z0-9+/]{20,}=*"
+_NAR_HASH: Final = r"sha256-[A-Za-z0-9+/]{20,}=*|\b[0-9a-f]{64}\b"
 #: What looks like a fact, wherever it stands: store path, NAR hash, uuid, run, moment, digest or commit.
 _LOOKS_LIKE_A_FACT: Final = re.compile(
     rf"{_STORE_PATH}|{_NAR_HASH}"
@@ -148,7 +148,8 @@ def check_facts(entry: Entry, record: Record) -> None:
 def check_prose(entry: Entry, record: Record) -> None:
     """Whatever else in the claim looks like a fact stands in the signed record too."""
     known = json.dumps([record.statement, *record.events], ensure_ascii=False).casefold()
-    known += " ".join(fact.draw(record.events) for fact in FACTS).casefold()
+    values = {fact.form: fact.draw(record.events) for fact in FACTS}
+    known += f" {recorded.sri(values['hash'])} {' '.join(fact.draw(record.events) for fact in FACTS)}".casefold()
     prose = [text for text in entry.section.texts() if not text.is_code]
     prose += [Text(cell, row.line) for grid in entry.section.grids() if not _is_of_facts(grid.head) for row in grid.rows for cell in row.cells]
     prose.append(Text(entry.section.title, entry.section.line))

@@ -3,7 +3,7 @@
 Knows: every label, where a record holds the fact behind it, and how a person may write that fact down.
 Refuses: a fact that the record does not have, and an abbreviation that could mean something else.
 
-It reads the record for itself, and shares nothing with what writes claims (`claims.py`): a judge that asked the author would agree with him.
+It reads the record for itself, and asks nothing of what writes claims (`claims.py`): a judge that asked the author would agree with him.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ SHORTEST: Final = 12
 
 @dataclass(frozen=True)
 class Fact:
-    """One fact: its label, where a record has it, and how it may be written down: `whole`, `abbreviated` (hex), or as a `moment`."""
+    """One fact: its label, where a record has it, and how it may be written: `whole`, `abbreviated` (hex), as Nix writes a `hash`, as a `moment`."""
 
     label: str
     draw: Callable[[Sequence[Event]], str]
@@ -38,6 +38,8 @@ class Fact:
         if self.form == "abbreviated":
             short = re.fullmatch(rf"([0-9a-f]{{{SHORTEST},}})(?:…|\.\.\.)?", written)
             return short is not None and recorded.startswith(short[1])
+        if self.form == "hash":
+            return written in {recorded, sri(recorded)}
         if self.form == "moment":
             return written in {recorded, _to_the_second(recorded), _to_the_second(recorded).replace("T", " ").replace("Z", " UTC")}
         return written == recorded
@@ -46,6 +48,11 @@ class Fact:
 def commands(events: Iterable[Event]) -> tuple[str, ...]:
     """The guide's commands that ran, in their order."""
     return tuple(str(event["command"]) for event in events if event["kind"] == "guide-command")
+
+
+def sri(digest: str) -> str:
+    """A SHA-256 in hex, as Nix writes it: `sha256-` and base64."""
+    return f"sha256-{base64.b64encode(bytes.fromhex(digest)).decode()}"
 
 
 def one(events: Iterable[Event], kind: str, **having: object) -> Event:
@@ -90,11 +97,6 @@ def _toplevel(events: Sequence[Event]) -> Event:
     return one(events, "toplevel", machine=machine(events)["name"])
 
 
-def _nar_hash(events: Sequence[Event]) -> str:
-    """As Nix writes it: `sha256-` and base64."""
-    return f"sha256-{base64.b64encode(bytes.fromhex(_toplevel(events)['sha256'])).decode()}"
-
-
 def _to_the_second(at: str) -> str:
     return datetime.datetime.fromisoformat(at).astimezone(datetime.UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
@@ -111,7 +113,7 @@ FACTS: Final = (
     Fact("base revision", _field("revision", "commit", repository="base"), "abbreviated"),
     Fact("secrets revision", _field("revision", "commit", repository="secrets"), "abbreviated"),
     Fact("toplevel", lambda events: str(_toplevel(events)["path"])),
-    Fact("NAR hash", _nar_hash),
+    Fact("NAR hash", lambda events: str(_toplevel(events)["sha256"]), "hash"),
     Fact("machine UUID", lambda events: str(machine(events)["uuid"])),
     Fact("machine type", lambda events: str(machine(events)["type"])),
     Fact("image", lambda events: str(machine(events)["image"]), "abbreviated"),

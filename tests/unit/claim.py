@@ -76,7 +76,7 @@ FACTS = {
     "Base revision": BASE,
     "Secrets revision": SECRETS,
     "Toplevel": SYSTEM,
-    "NAR hash": NAR_SRI,
+    "NAR hash": NAR,
     "Machine UUID": UUID,
     "Machine type": "container",
     "Image": IMAGE,

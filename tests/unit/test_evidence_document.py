@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from cleanroom import evidence_document
+from cleanroom import claims, evidence_document
 from cleanroom.errors import CheckFailed
 from cleanroom.evidence_document import LIVE, STATIC, Entry, newest
 from cleanroom.record import Record
@@ -36,6 +36,16 @@ def judge(markdown: str, record: Record) -> None:
 
 def test_a_true_claim_holds(record: Record) -> None:
     judge(claim.review(), record)
+
+
+def test_what_the_suite_writes_of_a_run_holds(record: Record) -> None:
+    judge(f"# Review\n\n{claims.review(record.events)}", record)
+
+
+def test_what_the_suite_writes_of_a_run_that_failed_claims_nothing() -> None:
+    events = [{**event, "outcome": "failed", "trouble": "check"} if event["kind"] == "scenario-phase" else event for event in claim.events()]
+    with pytest.raises(CheckFailed, match="it says that nothing is claimed"):
+        judge(f"# Review\n\n{claims.review(events)}", Record(Path("r"), {}, events))
 
 
 def test_facts_may_be_abbreviated_but_not_too_much(record: Record) -> None:
