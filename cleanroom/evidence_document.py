@@ -41,6 +41,9 @@ _LOOKS_LIKE_A_FACT: Final = re.compile(
     r"|\b(?=[0-9a-f]*\d)(?=[0-9a-f]*[a-f])[0-9a-f]{7,64}\b",
     re.IGNORECASE,
 )
+#: Words that claim, wherever they stand: each group's must be the record's own.
+_VERDICTS: Final = re.compile(r"\b(?:PASSED|FAILED|INCOMPLETE)\b")
+_CLASSES: Final = re.compile(r"\b(?:ACCEPTANCE|LAB|DEV)\b")
 _ADVICE: Final = "take the entry from the run's own REVIEW.md"
 
 
@@ -146,18 +149,26 @@ def check_facts(entry: Entry, record: Record) -> None:
 
 
 def check_prose(entry: Entry, record: Record) -> None:
-    """Whatever else in the claim looks like a fact stands in the signed record too."""
+    """Whatever else in the claim looks like a fact stands in the signed record too, and whatever names a verdict or a class names the record's."""
     known = json.dumps([record.statement, *record.events], ensure_ascii=False).casefold()
-    values = {fact.form: fact.draw(record.events) for fact in FACTS}
-    known += f" {recorded.sri(values['hash'])} {' '.join(fact.draw(record.events) for fact in FACTS)}".casefold()
-    prose = [text for text in entry.section.texts() if not text.is_code]
-    prose += [Text(cell, row.line) for grid in entry.section.grids() if not _is_of_facts(grid.head) for row in grid.rows for cell in row.cells]
-    prose.append(Text(entry.section.title, entry.section.line))
+    drawn = {fact.label: fact.draw(record.events) for fact in FACTS}
+    known += f" {recorded.sri(drawn['NAR hash'])} {' '.join(drawn.values())}".casefold()
     problems = []
-    for text in prose:
+    for text in _prose(entry):
         tokens = (match[0].rstrip(".:") for match in _LOOKS_LIKE_A_FACT.finditer(text.text))
         problems += [(text.line, f"`{token}`") for token in tokens if token.replace(" ", "T").casefold() not in known]
+        for words, label in ((_VERDICTS, "verdict"), (_CLASSES, "class")):
+            problems += [(text.line, f"`{word}`, and the {label} was {drawn[label]}") for word in words.findall(text.text) if word != drawn[label]]
+    if drawn["machine type"] != "virtual-machine":
+        said = (text for text in entry.half(LIVE).texts() if not text.is_code and re.search(r"virtual[- ]machine", text.text, re.IGNORECASE))
+        problems += [(text.line, f"`virtual machine`, and it was a {drawn['machine type']}") for text in said]
     _tell(entry, problems, "what looks like a fact in the claim's words stands in the signed record")
+
+
+def _prose(entry: Entry) -> list[Text]:
+    """All of the claim's words that are neither stated facts nor commands, its heading among them."""
+    prose = [Text(entry.section.title, entry.section.line), *(text for text in entry.section.texts() if not text.is_code)]
+    return prose + [Text(cell, row.line) for grid in entry.section.grids() if not _is_of_facts(grid.head) for row in grid.rows for cell in row.cells]
 
 
 def check_commands(entry: Entry, record: Record) -> None:

@@ -126,6 +126,8 @@ def _check_same_story(record: Record, signed: Mapping[str, Mapping[str, str]]) -
         **{name: signed.get(name, {}).get("gitCommit") for name in ("base", "secrets")},
     }
     commits = {event["repository"]: event["commit"] for event in record.events if event["kind"] == "revision"}
+    if record.run != record.folder.name:
+        raise CheckFailed(f"this is the record of run {record.folder.name}", seen=f"run {record.run}", where=str(record.folder))
     told = {"run": record.run, "verdict": verdict.judge(record.events).word, **{name: commits.get(name) for name in ("base", "secrets")}}
     for name, value in told.items():
         if stated[name] != value:

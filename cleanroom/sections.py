@@ -1,7 +1,7 @@
 """A Markdown document by its headings: sections, and the tables, lists, code blocks and prose that stand in each.
 
 Knows: CommonMark with tables (markdown-it-py), where each part stands, and what a reader sees of it.
-Refuses: to show what a reader does not see: comments and HTML are no text here.
+Refuses: to show what a reader does not see, comments above all.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from markdown_it.token import Token
 
 _READER: Final = MarkdownIt("commonmark").enable("table")
 _SHOWN: Final = {"text", "code_inline"}
+_COMMENT: Final = re.compile(r"<!--.*?(?:-->|\Z)", re.DOTALL)
 _BREAKS: Final = {"softbreak", "hardbreak"}
 
 
@@ -87,12 +88,14 @@ class Section:
                 yield Grid(rows[0].cells, tuple(rows[1:]), rows[0].line)
 
     def texts(self) -> Iterator[Text]:
-        """Everything else that a reader sees in it: paragraphs, list items, headings, code blocks; no table."""
+        """Everything else that a reader sees in it: paragraphs, list items, headings, code blocks, and HTML without its comments; no table."""
         in_table = False
         for token in self.tokens:
             in_table = (in_table or token.type == "table_open") and token.type != "table_close"
             if token.type == "inline" and not in_table and shown(token):
                 yield Text(shown(token), _line(token))
+            elif token.type == "html_block" and (raw := _COMMENT.sub("", token.content).strip()):
+                yield Text(raw, _line(token))
             elif token.type in {"fence", "code_block"}:
                 yield Text(token.content.rstrip("\n"), _line(token), is_code=True)
 

@@ -61,6 +61,23 @@ def changes(folder: Path) -> tuple[str, ...]:
     return tuple(line[3:] for line in listed.split("\0") if line)
 
 
+def features_at(folder: Path, commit: str) -> dict[str, str] | None:
+    """The SHA-256 (hex) of each feature file as a commit has it, by its path from `features/`; None if the checkout does not know that commit."""
+    listed = _git(folder, "ls-tree", "-r", "-z", "--name-only", commit, "--", "features") if _is_checkout(folder) else None
+    if listed is None:
+        return None
+    found: dict[str, str] = {}
+    for name in (name for name in listed.split("\0") if name.endswith(".feature")):
+        content = _git(folder, "cat-file", "blob", f"{commit}:{name}") or ""
+        found[name.removeprefix("features/")] = hashlib.sha256(content.encode(errors="surrogateescape")).hexdigest()
+    return found
+
+
+def is_shallow(folder: Path) -> bool:
+    """Whether the checkout has only a part of its history."""
+    return (_git(folder, "rev-parse", "--is-shallow-repository") or "").strip() == "true"
+
+
 def surroundings() -> dict[str, Any]:
     """The machine that the suite runs on, without its name, and every Python package that could take part."""
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")

@@ -44,6 +44,20 @@ def check_same_features(record: Record, known: Inventory) -> None:
         raise CheckFailed(expected, seen=f"different: {', '.join(apart)}", where=str(record.folder), advice=advice)
 
 
+def check_named_commit(record: Record, folder: Path) -> None:
+    """The suite's commit that the record names has the feature files that the record was made with.
+
+    Raises `HarnessError` if this checkout has too little of its history to tell.
+    """
+    commit = record.first("suite")["commit"]
+    files = suite.features_at(folder, commit)
+    if files is None and suite.is_shallow(folder):
+        raise HarnessError(f"this checkout does not reach back to commit {commit[:12]}", where=str(folder), advice="git fetch --unshallow")
+    if files != record.first("inventory")["files"]:
+        seen = "no commit of this suite" if files is None else "a commit with other feature files"
+        raise CheckFailed("the record names the commit of the suite that made it", seen=f"{commit[:12]}, {seen}", where=str(record.folder))
+
+
 def check_all_passed(record: Record, known: Inventory) -> None:
     """Every scenario of the feature files but those about evidence itself was asked for in the record and passed; none was expected to fail."""
     wanted = {planned.identity for planned in known.scenarios if not planned.is_on_request and not planned.identity.startswith(recorded.OWN)}

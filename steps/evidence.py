@@ -100,6 +100,7 @@ def suite_is_committed() -> None:
 @then("the record was made with these very feature files, under the site's terms as they stand")
 def record_is_of_these(signed_record: Record, site: Site) -> None:
     unweakened.check_same_features(signed_record, unweakened.features())
+    unweakened.check_named_commit(signed_record, suite.root())
     unweakened.check_terms(signed_record, site)
 
 

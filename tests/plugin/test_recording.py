@@ -86,3 +86,13 @@ def test_a_run_leaves_its_drawings_and_what_may_be_claimed_of_it(recorded: Proje
     (failure,) = ET.fromstring(written["junit.xml"]).iter("failure")  # noqa: S314 - written by the run above
     assert failure.text == "expected: the unit is active\nseen: it has failed\nwhere: unit web.service\nnext: read its journal"
     assert written["report.html"].count('<span class="step-state">not reached</span>') == 1
+
+
+@pytest.mark.parametrize("strict", [True, False])
+def test_what_was_expected_to_fail_is_told_whatever_became_of_it(recorded: Project, *, strict: bool) -> None:
+    soft = "import pytest\n\n\ndef pytest_collection_modifyitems(items):\n    for item in items:\n"
+    recorded.pytester.makepyfile(soft=f"{soft}        item.add_marker(pytest.mark.xfail(strict={strict}))\n")
+    recorded.pytester.runpytest_subprocess("features", "-p", "soft")
+    phases = [event for event in events(recorded, "scenario-phase") if event["phase"] == "call"]
+    assert phases
+    assert all(event.get("expected_to_fail") or event["outcome"] == "failed" for event in phases)

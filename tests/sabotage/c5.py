@@ -102,6 +102,11 @@ def _edited_after_signing(owner: Owner) -> None:
     owner.rewrite(owner.record / "ledger.ndjson", '"role":"adversary"', '"role":"adversery"')
 
 
+def _moved(owner: Owner) -> None:
+    owner.state("Run", "20990101-000000-abcdef")
+    owner.record.rename(owner.record.with_name("20990101-000000-abcdef"))
+
+
 def _unsigned(owner: Owner) -> None:
     (owner.record / "evidence.dsse.json").unlink()
 
@@ -205,6 +210,12 @@ SABOTAGES = (
         "a sentence beside the table tells of another machine",
         lambda owner: owner.rewrite(owner.review, r"### Limitations", "Made on ca604297-a87b-43cc-a75b-92614b973a17.\n\n### Limitations"),
         {FACTS: "ca604297-a87b-43cc-a75b-92614b973a17"},
+    ),
+    _claim(
+        "heading-boasts",
+        "the heading calls the run PASSED, the table does not",
+        lambda owner: owner.rewrite(owner.review, r"(?m)^(## Clean-room run \S+): .*$", r"\1: PASSED, class ACCEPTANCE"),
+        {FACTS: "`ACCEPTANCE`, and the class was LAB"},
     ),
     _claim(
         "command-edited",
@@ -319,6 +330,12 @@ SABOTAGES = (
         forging.changed("suite", dirty=True),
         {WEAKENED: "no commit tells of"},
     ),
+    _record(
+        "of-another-suite",
+        "the record names a commit that the suite never had",
+        forging.changed("suite", commit="f" * 40),
+        {WEAKENED: "no commit of this suite"},
+    ),
     _claim(
         "softer-terms",
         "the site file asks for less than the record was made under",
@@ -345,6 +362,13 @@ SABOTAGES = (
         "the claim refers to a run that nobody kept",
         lambda owner: owner.state("Run", "20200101-000000-abcdef"),
         {TODAY: "is kept"},
+        may_redden=_without(_NO_RECORD, TODAY),
+    ),
+    _claim(
+        "record-of-another-run",
+        "another run's record lies under the name of the one that is claimed",
+        _moved,
+        {TODAY: "this is the record of run 20990101-000000-abcdef"},
         may_redden=_without(_NO_RECORD, TODAY),
     ),
     _claim(

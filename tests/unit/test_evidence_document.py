@@ -142,11 +142,22 @@ def test_a_half_that_was_not_asked_for() -> None:
         "The hash was sha256-AAPQq2SYIdtU7E3GaMY0ieoXc4yhcn7SY4ojDt5gXj8=.",
         "| extra | seen |\n|---|---|\n| uuid | ca604297-a87b-43cc-a75b-92614b973a17 |",
         "#### On c1efabe71234\n\nnothing",
+        "<p>It ran on c1efabe71234.</p>",
+        "It PASSED.",
+        "This is of class ACCEPTANCE.",
+        "<b>\nACCEPTANCE\n</b>",
+        "It was a virtual machine.",
     ],
 )
 def test_a_fact_in_prose_that_the_record_does_not_have(record: Record, prose: str) -> None:
     with pytest.raises(CheckFailed, match="stands in the signed record"):
         judge(claim.review().replace("### Limitations", f"{prose}\n\n### Limitations"), record)
+
+
+def test_the_heading_claims_no_more_than_the_record(record: Record) -> None:
+    for old, new in (("INCOMPLETE, class LAB", "PASSED, class LAB"), ("INCOMPLETE, class LAB", "INCOMPLETE, class ACCEPTANCE")):
+        with pytest.raises(CheckFailed, match=r"and the (?:verdict|class) was"):
+            judge(claim.review().replace(old, new), record)
 
 
 def test_prose_may_repeat_the_record(record: Record) -> None:

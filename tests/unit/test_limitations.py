@@ -65,6 +65,7 @@ def test_columns_may_stand_in_any_order() -> None:
         f"{table()}\n\n{table()}",
         f"None.\n\n{table()}",
         "<!-- None. -->",
+        "None.\n\n<p>\nThe live rebuild was not tried.\n</p>",
     ],
 )
 def test_silence_and_prose_are_no_limitations(text: str) -> None:

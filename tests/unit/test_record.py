@@ -101,6 +101,12 @@ def test_a_statement_that_tells_another_story_than_the_ledger(folder: Path, trus
         open_record(folder, trusted)
 
 
+def test_the_record_of_another_run_under_this_ones_name(folder: Path, trusted: Path) -> None:
+    other = folder.rename(folder.with_name("20261127-084533-ad23c8"))
+    with pytest.raises(CheckFailed, match="this is the record of run 20261127-084533-ad23c8"):
+        open_record(other, trusted)
+
+
 def test_a_statement_of_another_kind(folder: Path, trusted: Path, signer: Signer) -> None:
     statement = {**evidence.statement(folder, ledger.read(folder / ledger.NAME), signer), "predicateType": "https://slsa.dev/provenance/v1"}
     (folder / evidence.ENVELOPE).write_text(json.dumps(evidence.envelope(json.dumps(statement).encode(), signer)))

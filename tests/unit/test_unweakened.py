@@ -104,6 +104,27 @@ def test_a_record_of_a_suite_that_nobody_committed(fields: dict[str, Any], told:
         unweakened.check_same_features(record(forging.changed("suite", **fields)), claim.KNOWN)
 
 
+def head(checkout: Path) -> str:
+    return subprocess.run(["git", "-C", str(checkout), "rev-parse", "HEAD"], check=True, capture_output=True, text=True).stdout.strip()
+
+
+def test_the_commit_that_a_record_names_has_its_features(checkout: Path) -> None:
+    named = forging.changed("suite", commit=head(checkout))
+    files = dict(inventory.read(checkout / "features").files)
+    unweakened.check_named_commit(record(named, forging.changed("inventory", files=files)), checkout)
+    with pytest.raises(CheckFailed, match="a commit with other feature files"):
+        unweakened.check_named_commit(record(named), checkout)
+    with pytest.raises(CheckFailed, match="no commit of this suite"):
+        unweakened.check_named_commit(record(forging.changed("suite", commit="f" * 40)), checkout)
+
+
+def test_a_shallow_checkout_cannot_tell(checkout: Path, tmp_path_factory: pytest.TempPathFactory) -> None:
+    shallow = tmp_path_factory.mktemp("shallow")
+    subprocess.run(["git", "clone", "--quiet", "--depth=1", f"file://{checkout}", str(shallow)], check=True)
+    with pytest.raises(HarnessError, match="does not reach back to commit ffffffffffff"):
+        unweakened.check_named_commit(record(forging.changed("suite", commit="f" * 40)), shallow)
+
+
 def test_everything_passed() -> None:
     unweakened.check_all_passed(record(), claim.KNOWN)
 
