@@ -11,6 +11,7 @@ pytest_plugins = [
     "fixtures.searches",
     "fixtures.trials",
     "fixtures.evidence",
+    "fixtures.documents",
     "steps.machine",
     "steps.installation",
     "steps.services",
@@ -19,4 +20,5 @@ pytest_plugins = [
     "steps.certificate",
     "steps.resources",
     "steps.evidence",
+    "steps.documents",
 ]

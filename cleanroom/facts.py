@@ -53,6 +53,7 @@ class Facts:
     site_kind: str
     site_digest: str
     revisions: dict[str, tuple[str, str]]
+    throwaway: str
     machines: tuple[Event, ...]
     server: Event
     toplevel: str
@@ -64,18 +65,21 @@ class Facts:
 
     @property
     def machine(self) -> Event:
-        """The first throwaway of the run, the one that the guide was followed on; empty if none was made."""
-        return self.machines[0] if self.machines else {}
+        """The throwaway that the guide was followed on, not a second one; empty if none was made."""
+        named = (machine for machine in self.machines if machine.get("name") == self.throwaway)
+        return next(named, self.machines[0] if self.machines else {})
 
 
 def facts(events: Sequence[Event]) -> Facts:
     """The facts of a run, whole or cut short."""
     began, site, inventory = _first(events, "run-began"), _first(events, "site"), _first(events, "inventory")
-    system = _first(events, "toplevel")
+    throwaway = str(((site.get("settings") or {}).get("incus") or {}).get("throwaway", ""))
+    systems = list(_of(events, "toplevel"))
+    system = next((event for event in systems if event.get("machine") == throwaway), systems[0] if systems else {})
     return Facts(
         run=str(began.get("run", "")),
         role=str(began.get("role", "")),
-        cold=began.get("role") == "adversary" and began.get("keep") == "never" and began.get("reuse") is False,
+        cold=_is_cold(began, events),
         began=str(began.get("at", "")),
         ended=str(_first(events, "run-ended").get("at", "")),
         seconds=float(events[-1].get("t", 0)) if events else 0.0,
@@ -86,6 +90,7 @@ def facts(events: Sequence[Event]) -> Facts:
         site_kind=str(site.get("site_kind", "")),
         site_digest=str(site.get("digest", "")),
         revisions={str(e.get("repository")): (str(e.get("url", "")), str(e.get("commit", ""))) for e in _of(events, "revision")},
+        throwaway=throwaway,
         machines=tuple(_of(events, "machine")),
         server=_first(events, "server"),
         toplevel=str(system.get("path", "")),
@@ -114,6 +119,12 @@ def not_run(events: Sequence[Event]) -> dict[str, str]:
         if scenario["identity"] not in ran:
             told[scenario["identity"]] = "runs on request only, and was not asked for" if scenario.get("on_request") else "was not asked for"
     return told
+
+
+def _is_cold(began: Event, events: Sequence[Event]) -> bool:
+    """Nothing was there before: the adversary's role, nothing kept, nothing reused, nothing recalled from an earlier run."""
+    asked = began.get("role") == "adversary" and began.get("keep") == "never" and began.get("reuse") is False
+    return asked and not any("recalled_from" in event for event in events)
 
 
 def _guide(events: Sequence[Event]) -> Iterator[GuideCommand]:

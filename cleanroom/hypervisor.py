@@ -9,6 +9,8 @@ pylxd carries the requests (REST API of Incus 6.0); operations are started witho
 from __future__ import annotations
 
 import datetime
+import hashlib
+import json
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -143,6 +145,14 @@ class Hypervisor:
         except pylxd.exceptions.NotFound:
             raise BadInput(f"there is no image {image} in project {self.settings.project}", where=self.settings.endpoint) from None
 
+    def image_size(self, fingerprint: str) -> int | None:
+        """How many bytes an image has; None if the server has it no more."""
+        try:
+            with speaking_of(self.settings.endpoint):
+                return int(self.client.api.images[fingerprint].get().json()["metadata"]["size"])
+        except pylxd.exceptions.NotFound:
+            return None
+
     def instances(self) -> list[Instance]:
         """Every instance of the project."""
         with self.asking("instances"):
@@ -187,7 +197,9 @@ class Hypervisor:
         self.guard.creatable.add(name)
         self.guard.owned.add(name)  # before the request: whatever becomes of it, clean-up may delete what this run asked for
         # A virtual machine's agent may report it ready, which is told as well.
-        with self._expecting(name, "create", "instance-created", "instance-started", allows=["instance-ready"]):
+        told = json.dumps(body["config"], sort_keys=True).encode()
+        given = {"keys": sorted(body["config"]), "bytes": len(told), "sha256": hashlib.sha256(told).hexdigest()}
+        with self._expecting(name, "create", "instance-created", "instance-started", allows=["instance-ready"], **given):
             try:
                 self._operate(lambda api: api.instances.post(json=body), what=f"{name} to be created", within=self.settings.create_within)
             except NotOurs:  # it was never asked for: what may come to bear the name is somebody's
@@ -238,7 +250,8 @@ class Hypervisor:
         # Both spellings: Incus 6.0 reads either, LXD-era headers went away later.
         headers = {f"X-{brand}-{key}": value for brand in ("Incus", "LXD") for key, value in _file_headers(mode, kind).items()}
         events = [f"instance-file-pushed {path}"] if kind == "file" else []  # Incus tells of files, not of folders
-        with self._expecting(name, "push", *events, path=path, bytes=len(content)), self.asking(f"file {path} in {name}"):
+        digest = hashlib.sha256(content).hexdigest()
+        with self._expecting(name, "push", *events, path=path, bytes=len(content), sha256=digest), self.asking(f"file {path} in {name}"):
             self.client.api.instances[name].files.post(params={"path": path}, data=content, headers=headers)
 
     def set_config(self, name: str, config: Mapping[str, str]) -> None:

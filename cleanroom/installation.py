@@ -96,6 +96,8 @@ class Follower:
 
     def follow(self, guide: Guide, *, kind: Purpose = "guide") -> Installation:
         """Run every command of `guide` in order, until one does not end as documented. `kind` names the record."""
+        lengths = {name: len(secret.reveal()) for name, secret in self.secrets.items()}
+        self.record(f"{kind}-variables", machine=self.machine.name, names=sorted(self.variables), secrets=lengths)
         outcomes: list[Outcome] = []
         brought_by: Command | None = None
         with ExitStack() as stack:
@@ -123,6 +125,8 @@ class Follower:
         with self.around(command):
             answer = shell.run(command.text, within=command.within, alive=lambda elapsed, line: self.alive(command, elapsed, line))
         desk.account()
+        for port, sent in desk.carried():
+            self.record("relayed", of=kind, machine=self.machine.name, number=command.number, where=command.where, port=port, bytes=sent)
         outcome = _outcome(command, answer)
         self.record(
             f"{kind}-result",

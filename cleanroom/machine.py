@@ -7,6 +7,7 @@ Refuses: to change the machine (that is the guide's), and to call "unknown" a "n
 from __future__ import annotations
 
 import json
+import shlex
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -23,9 +24,9 @@ _NOT_FOUND = 127
 #: Characters of one word of an argument list that the ledger keeps.
 _WORD = 200
 
-#: Why a command was sent: to look, as part of following the guide, as part of doing a piece of it again, to try what happens if, or as the site's own
-#: regression, which only looks.
-Purpose = Literal["probe", "guide", "repetition", "trial", "regression"]
+#: Why a command was sent: to look, to follow the guide, to do a piece of it again, to follow it with a piece left out, to try what happens if, or as
+#: the site's own regression, which only looks.
+Purpose = Literal["probe", "guide", "repetition", "trial", "ablation", "regression"]
 
 
 @dataclass(frozen=True)
@@ -91,7 +92,8 @@ class Machine:
     def execute(self, command: str | Sequence[str], *, purpose: Purpose, stdin: bytes = b"", within: float) -> Result:
         """Run a command; never judges. Raises `OutOfReach` or `OutOfTime`. Each is recorded with its purpose: C4.4 is judged from that."""
         words = [command] if isinstance(command, str) else [_short(word) for word in command]
-        sent = self._record("command", machine=self.name, purpose=purpose, argv=words)
+        line = command if isinstance(command, str) else shlex.join(command)
+        sent = self._record("command", machine=self.name, purpose=purpose, argv=words, sent=len(line.encode()) + len(stdin))
         result = self.ssh.run(command, stdin=stdin, within=within)
         self._record("command-ended", of=sent["n"], status=result.status, seconds=round(result.seconds, 3))
         return result
@@ -119,7 +121,8 @@ class Machine:
     def stream(self, *argv: str, ok: Sequence[int] = (0,), within: float) -> Iterator[Stream]:
         """Look at something large: a probe whose output is read while it comes. Raises like `probe`, at its end too."""
         check_read_only(argv)
-        sent = self._record("command", machine=self.name, purpose="probe", argv=[_short(word) for word in argv])
+        size = len(shlex.join(argv).encode())
+        sent = self._record("command", machine=self.name, purpose="probe", argv=[_short(word) for word in argv], sent=size)
         with self.ssh.stream(argv, within=within) as stream:
             yield stream
             result = stream.end(argv[0])

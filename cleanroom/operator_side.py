@@ -10,7 +10,7 @@ import shlex
 import shutil
 import sys
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Self
 
@@ -30,6 +30,7 @@ class Desk:
         self._scratch = scratch
         self._record = record
         self._seen = 0
+        self._told: set[str] = set()
 
     def __enter__(self) -> Self:
         tools = {tool: _real(tool) for tool in _TOOLS}
@@ -61,6 +62,14 @@ class Desk:
         for port in ports[self._seen :]:
             self._record("ssh-login", by="guide", address=self._ssh.address, port=int(port), key=self._ssh.key.fingerprint)
         self._seen = len(ports)
+
+    def carried(self) -> Iterator[tuple[int, int]]:
+        """Port of each connection of the guide's own that was not told before, and how many bytes it has carried to the machine."""
+        for tally in sorted(self.folder.glob("ports.*")):
+            if tally.name not in self._told:
+                port, _, count = tally.read_text().partition(" ")
+                self._told.add(tally.name)
+                yield int(port), int(count)
 
     def __exit__(self, *_: object) -> None:
         shutil.rmtree(self.folder, ignore_errors=True)

@@ -32,6 +32,7 @@ _NOTHING_BUT: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
         ("--create", "--file=-"),
         ("--sparse", "--format", "--anchored", "--no-wildcards", "--exclude", "--directory", "--warning"),
     ),
+    "nix-store": (("--query", "--requisites", "--include-outputs"), ()),
 }
 #: Lookers that an option turns into something else.
 _FORBIDDEN: dict[str, tuple[str, ...]] = {

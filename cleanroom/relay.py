@@ -1,6 +1,7 @@
 """The operator's only way out: an OpenSSH ProxyCommand that reaches one address and says from which port.
 
-Knows: how to join its standard streams to a TCP connection, and to append `PORT` of each connection to a log, so that C4.10 can account for it.
+Knows: how to join its standard streams to a TCP connection, and to append `PORT` of each connection to a log, so that C4.10 can account for
+it, and to keep in a file beside that, `LOG.PID`, how many bytes went to the machine: `PORT BYTES`.
 Refuses: every address but the throwaway's. Runs as a program of its own, on the standard library alone: it is started for each `ssh` of a guide.
 """
 
@@ -25,8 +26,11 @@ def relay(host: str, port: int, allowed: str, log: str) -> int:
         sys.stderr.write(f"cleanroom: cannot connect to {host} port {port}: {problem.strerror or problem}\n")
         return 1
     link.settimeout(None)
+    port = link.getsockname()[1]
     with open(log, "a", encoding="ascii") as ports:  # noqa: PTH123 - pathlib would double the start-up time
-        ports.write(f"{link.getsockname()[1]}\n")
+        ports.write(f"{port}\n")
+    sent = 0
+    tally = os.open(f"{log}.{os.getpid()}", os.O_WRONLY | os.O_CREAT, 0o600)
     with selectors.DefaultSelector() as waiting:
         waiting.register(0, selectors.EVENT_READ, "out")
         waiting.register(link, selectors.EVENT_READ, "in")
@@ -39,6 +43,8 @@ def relay(host: str, port: int, allowed: str, log: str) -> int:
                     _write_all(data)
                 else:
                     data = os.read(0, _CHUNK)
+                    sent += len(data)
+                    os.pwrite(tally, f"{port} {sent}\n".encode(), 0)  # before they go: ssh ends us without a word
                     if data:
                         link.sendall(data)
                     else:

@@ -23,7 +23,7 @@ from cleanroom.throwaway import Before, Blankness
 _KINDS = (
     *("before", "blank", "machine", "command", "command-ended", "ssh-login", "login"),
     *("guide-command", "guide-result", "key-seen", "trial-began", "trial-ended"),
-    *("files-before", "delivered", "delivery-watched"),
+    *("files-before", "delivered", "delivery-watched", "guide-variables", "relayed", "stock"),
 )
 _OWN = ("prev", "n", "at", "t", "kind", "recalled_from")
 

@@ -87,6 +87,7 @@ class Room:
                 uuid=instance.uuid,
                 created_at=instance.created_at.isoformat(),
                 image=instance.image,
+                image_bytes=self.hypervisor.image_size(instance.image),
                 type=instance.type,
                 address=address,
                 boot_id=machine.boot_id(),

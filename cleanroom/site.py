@@ -15,6 +15,7 @@ from pydantic import PrivateAttr, ValidationError, model_validator
 
 from cleanroom.errors import BadInput
 from cleanroom.tables.base import Listed, Table
+from cleanroom.tables.documents import Documents, Statement
 from cleanroom.tables.evidence import Evidence
 from cleanroom.tables.git import Base, Bootstrap, Forge, Leaks, Parameter, RequiredSecrets, Secrets
 from cleanroom.tables.machines import Access, Blank, Canonical, Guide, Incus
@@ -49,6 +50,8 @@ class Site(Table):
     evidence: Evidence = Evidence()
     resources: Resources = Resources()
     regression: Regression | None = None
+    documents: Documents = Documents()
+    statement: Annotated[tuple[Statement, ...], Listed] = ()
 
     _path: Path = PrivateAttr(default=Path())
     _digest: str = PrivateAttr(default="")
@@ -105,7 +108,7 @@ class Site(Table):
 #: Keys that hold paths on this side: anchored at the site file, so that a site can be moved as a folder.
 _LOCAL_KEYS = {
     "file", "trust", "deploy_key", "key_file", "client_certificate", "client_key", "server_certificate", "private_key", "signing_key",
-    "document_file", "records", "trusted_key",
+    "document_file", "records", "trusted_key", "plan_file",
 }  # fmt: skip
 _LOCAL_LISTS = {"repositories", "local_documents"}
 #: All of them: what differs between two places from which the same site is tested.

@@ -109,6 +109,8 @@ class Ssh:
         self.host_key = host_key
         self._record = record
         self._transport: paramiko.Transport | None = None
+        #: Bytes that went into channels, counted where they go: commands, and what they read.
+        self.sent = 0
 
     @property
     def where(self) -> str:
@@ -158,6 +160,7 @@ class Ssh:
         try:
             channel = self.connect().open_session(timeout=_CONNECT_SECONDS)
             channel.exec_command(line)
+            self.sent += len(line.encode())
             return self._drain(channel, line, stdin, deadline)
         except (paramiko.SSHException, EOFError, OSError) as problem:
             raise OutOfReach(f"the connection broke: {str(problem) or type(problem).__name__}", where=self.where) from None
@@ -169,7 +172,9 @@ class Ssh:
         with channel:
             while True:
                 if unsent and channel.send_ready():
-                    unsent = _send(channel, unsent)
+                    left = _send(channel, unsent)
+                    self.sent += len(unsent) - len(left)
+                    unsent = left
                 if open_input and not unsent:
                     channel.shutdown_write()
                     open_input = False
@@ -195,6 +200,7 @@ class Ssh:
         try:
             channel = self.connect().open_session(window_size=_WINDOW, max_packet_size=_PACKET, timeout=_CONNECT_SECONDS)
             channel.exec_command(shlex.join(command))
+            self.sent += len(shlex.join(command).encode())
             channel.shutdown_write()
         except (paramiko.SSHException, EOFError, OSError) as problem:
             raise OutOfReach(f"the connection broke: {str(problem) or type(problem).__name__}", where=self.where) from None

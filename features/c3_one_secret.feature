@@ -23,6 +23,14 @@ Feature: C3 - all secrets are in git, with one exception
     And exactly the bootstrap key was delivered
     And nothing but the suite's own access was put into the machine beside the guide
 
+  @w5
+  Scenario: What entered the machine is a closed list
+    Given a machine on which the guide was followed to its end
+    When everything that entered it is listed: by whom, which way, what, how many bytes, with which digest
+    Then each entry of the list is told in full
+    And no byte went over the suite's channels or the guide's own that no entry accounts for
+    And each path in its store comes from the image, from git or a cache on the list, or was built for its system
+
   @w4
   Scenario: The key is sufficient
     Given a machine on which the guide was followed to its end

@@ -7,8 +7,9 @@ from pathlib import Path
 
 from pytest_bdd import given, then, when
 
-from cleanroom import certificate, placement, prose, vault
+from cleanroom import certificate, placement, vault
 from cleanroom.certificate import Pair
+from cleanroom.documents import library, stale
 from cleanroom.placement import Removal
 from cleanroom.renewal import Renewal
 from cleanroom.repository import Repository
@@ -75,8 +76,8 @@ def activation_ended_well(removal: Removal) -> None:
 
 @then("no document tells anyone to bring a certificate")
 def documents_ask_for_none(base: Repository, site: Site) -> None:
-    documents = {path: base.read(path).decode() for path in site.base.documents}
-    prose.check_brings_no_certificate(documents, (site.certificate.certificate_path, site.certificate.key_path))
+    paths = (site.certificate.certificate_path, site.certificate.key_path)
+    stale.check_brings_no_certificate(library.read_all(base, site.base.documents), paths)
 
 
 @when(

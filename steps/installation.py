@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from pytest_bdd import given, then, when
 
-from cleanroom import conduct
+from cleanroom import conduct, inputs
 from cleanroom.endurance import Repetition
 from cleanroom.guide import Guide
+from cleanroom.inputs import Input
 from cleanroom.installation import Follower, Installation
 from cleanroom.run import Run
 from cleanroom.site import Site
@@ -36,6 +39,26 @@ def key_is_there(throwaway: Throwaway, site: Site) -> None:
 @then("nothing but the suite's own access was put into the machine beside the guide")
 def nothing_else_delivered(run: Run, throwaway: Throwaway) -> None:
     conduct.check_deliveries(run.ledger, throwaway.machine)
+
+
+@when("everything that entered it is listed: by whom, which way, what, how many bytes, with which digest", target_fixture="entries")
+def inputs_are_listed(run: Run, throwaway: Throwaway, guide: Guide) -> Sequence[Input]:
+    return inputs.listing(run.ledger, throwaway.machine, guide)
+
+
+@then("each entry of the list is told in full")
+def inputs_are_told(entries: Sequence[Input]) -> None:
+    inputs.check_told(entries)
+
+
+@then("no byte went over the suite's channels or the guide's own that no entry accounts for")
+def channels_are_accounted_for(run: Run, throwaway: Throwaway) -> None:
+    inputs.check_channels(run.ledger, throwaway.machine)
+
+
+@then("each path in its store comes from the image, from git or a cache on the list, or was built for its system")
+def store_is_accounted_for(run: Run, throwaway: Throwaway) -> None:
+    inputs.check_store(run.ledger, throwaway.machine)
 
 
 @then("each command of the guide ran once, in the order it is written, and ended as documented")

@@ -6,8 +6,9 @@ from pathlib import Path
 
 from pytest_bdd import given, parsers, then, when
 
-from cleanroom import declared, delivery, secrets_document
+from cleanroom import declared, delivery
 from cleanroom.declared import Pair, SopsFile
+from cleanroom.documents import library, out_of_band
 from cleanroom.guide import Guide
 from cleanroom.key_trials import Attempt
 from cleanroom.repository import Repository
@@ -48,8 +49,7 @@ def hosts_can_open(sops_files: tuple[SopsFile, ...], site: Site) -> None:
 
 @then("the document about secrets names exactly one out-of-band secret, the bootstrap key")
 def document_names_one(base: Repository, site: Site) -> None:
-    file = site.base.secrets_document
-    secrets_document.check_one_out_of_band(base.read(file).decode(), file=file, key_path=site.bootstrap.machine_path)
+    out_of_band.check_one(library.read_one(base, site.base.secrets_document), key_path=site.bootstrap.machine_path)
 
 
 @then("each command that the operator ran was watched for what it delivered")

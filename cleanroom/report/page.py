@@ -49,6 +49,9 @@ def page(events: Sequence[Event]) -> bytes:
         log_ins=tables.log_ins(events),
         entered=tables.entered(events),
         searches=tables.searches(events),
+        neighbours=tables.neighbours(events),
+        ablation={event.get("number"): event for event in events if event["kind"] == "ablation"},
+        moments=[event.get("moment") for event in events if event["kind"] == "estate"],
         of={kind: [event for event in events if event["kind"] == kind] for kind in _SHOWN_AS_THEY_ARE},
         kinds=sorted(Counter(str(event["kind"]) for event in events).items()),
         settings=_settings(events),
@@ -58,7 +61,10 @@ def page(events: Sequence[Event]) -> bytes:
 
 
 #: Kinds whose fields a template reads itself.
-_SHOWN_AS_THEY_ARE = ("sighting", "not-checked", "left-out", "programs", "lifecycle-gap", "swept", "namesake-deleted", "machine-kept", "machine-gone")
+_SHOWN_AS_THEY_ARE = (
+    *("sighting", "not-checked", "left-out", "programs"),
+    *("lifecycle-gap", "memory-gap", "memory-missed", "swept", "namesake-deleted", "machine-kept", "machine-gone", "left-behind", "requests"),
+)
 
 
 @cache

@@ -64,6 +64,15 @@ class Searched:
     notes: tuple[str, ...]
 
 
+@dataclass(frozen=True)
+class Neighbour:
+    """An instance that is none of ours: what of it changed while the run looked, and whether it was looked at before and after."""
+
+    name: str
+    changed: tuple[str, ...]
+    seen_twice: bool
+
+
 def life_cycle(events: Sequence[Event]) -> list[Told]:
     """The hypervisor's events, like ones together, in the order of the first."""
     caused: Counter[tuple[str, str]] = Counter()
@@ -111,6 +120,16 @@ def entered(events: Sequence[Event]) -> list[Entered]:
 
 def _entered(event: Event, way: str, what: str, by: str) -> Entered:
     return Entered(way, what, _size(event.get("bytes")), _text(event, "sha256"), by)
+
+
+def neighbours(events: Sequence[Event]) -> list[Neighbour]:
+    """Every instance beside the throwaway, by name."""
+    moments: dict[str, set[str]] = {}
+    changed: dict[str, list[str]] = {}
+    for event in _of(events, "neighbour"):
+        moments.setdefault(_text(event, "name"), set()).add(_text(event, "moment"))
+        changed.setdefault(_text(event, "name"), []).extend(str(key) for key in event.get("changed") or ())
+    return [Neighbour(name, tuple(dict.fromkeys(changed[name])), {"before", "after"} <= seen) for name, seen in sorted(moments.items())]
 
 
 def searches(events: Sequence[Event]) -> list[Searched]:

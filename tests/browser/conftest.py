@@ -27,7 +27,7 @@ ARGUMENTS = (
 )
 
 RUNS: dict[str, Callable[[], list[Event]]] = {
-    "passed": lambda: ledgers.with_everything(ledgers.green(kind="real")),
+    "passed": lambda: ledgers.with_everything(ledgers.green(kind="real"), leaks=False),
     "failed": lambda: ledgers.with_everything(ledgers.mixed()),
     "incomplete": lambda: ledgers.mixed()[:-14],
 }

@@ -18,6 +18,7 @@ FEATURE = "c3_one_secret.feature"
 DECLARED = "What base declares is what secrets holds"
 DOCUMENT = "One secret is out of band, by the documents"
 DELIVERED = "One file was delivered, and it is the key"
+CLOSED = "What entered the machine is a closed list"
 SUFFICIENT = "The key is sufficient"
 NO_KEY = "The key is necessary [no key]"
 FOREIGN = "The key is necessary [a foreign key]"
@@ -31,6 +32,10 @@ CREDENTIAL = "The credential that fetched the repository left no trace"
 ONE_KEY = "There is one private key, in one place"
 
 _KEY_FILE = "/var/lib/sops-nix/key.txt"
+
+
+#: A block of the guide that sends 200 kB to where C3.3 lists no files.
+_SMUGGLED = "```sh operator\nhead -c 200000 /dev/urandom | ssh root@\"$MACHINE\" 'cat > /run/blob'\n```"
 
 
 def _note(text: str) -> str:
@@ -121,6 +126,22 @@ SABOTAGES = (
         feature=FEATURE,
         reddens={DELIVERED: "byte for byte"},
         edit=base(GUIDE, '< "$BOOTSTRAP_KEY"', '< <(cat "$BOOTSTRAP_KEY"; echo "# by hand")'),
+    ),
+    Sabotage(
+        name="bytes-that-arrive-in-no-file",
+        story="the operator's side sends more than arrives: it goes where nobody lists files",
+        feature=FEATURE,
+        options=("-k", "closed or delivered"),
+        reddens={CLOSED: "0 arrived in files"},
+        edit=base(GUIDE, "## 2. Rebuild\n", f"{_SMUGGLED}\n\n## 2. Rebuild\n"),
+    ),
+    Sabotage(
+        name="path-from-nowhere",
+        story="a command of the guide puts something into the store that no source on the list has",
+        feature=FEATURE,
+        options=("-k", "closed or delivered"),
+        reddens={CLOSED: "-smuggled"},
+        edit=after_rebuild("echo more > /run/smuggled && nix-store --add /run/smuggled && rm /run/smuggled"),
     ),
     Sabotage(
         name="value-trimmed",

@@ -152,12 +152,30 @@ def searched() -> list[Event]:
     ]
 
 
-def with_everything(events: Sequence[Event]) -> list[Event]:
-    """A run with all that a page can show beside its scenarios: memory, searches, a stranger's act, long names."""
+def looked_after() -> list[Event]:
+    """What a run tells of what it left and of who else was there."""
+    return [
+        event("estate", moment="before", instances=["cc-nix-test"], hidden={}),
+        event("swept", name="throwaway-old", uuid="u", run_of="20261101-000000-000000"),
+        *(event("neighbour", moment=moment, name="cc-nix-test", state="Running") for moment in ("before", "after")),
+        event("neighbour", moment="before", name="lichen-staging", state="Running"),
+        event("neighbour", moment="changed", name="lichen-staging", state="Stopped", changed=["state", "limits.memory"]),
+        event("requests", sent=[{"verb": "GET", "path": "/1.0/instances", "scope": "terraform-ci", "keys": ["limits.memory"], "count": 12}]),
+        event("memory-gap", seconds=4.2),
+        event("memory-missed", problem="no answer within 5 s"),
+        event("ablation", number=1, where="docs/install.md:12", word="needed", reason="the key is not there"),
+        event("estate", moment="after", instances=["cc-nix-test"], hidden={}),
+        event("left-behind", items=["volume custom/" + "v" * 90, "a lease"]),
+    ]
+
+
+def with_everything(events: Sequence[Event], *, leaks: bool = True) -> list[Event]:
+    """A run with all that a page can show: memory, searches, a stranger's act, long names; `leaks` says whether it left something."""
     plain = [{key: value for key, value in each.items() if key not in {"prev", "n", "at", "t"}} for each in events]
     long_name = "an-instance-with-a-name-that-nobody-can-break-" + "x" * 120
     stranger = event("lifecycle", action="instance-exec", instance=long_name, requestor={"username": "eve", "protocol": "tls"}, context=None)
     intruder = event(
         "login", machine=long_name, method="password", user="eve", address="2001:db8:85a3::8a2e:370:7334", port=1, key="SHA256:" + "y" * 43
     )
-    return chained([*plain[:-1], *memory(), *searched(), stranger, intruder, *plain[-1:]])
+    found = [each for each in looked_after() if leaks or each["kind"] != "left-behind"]
+    return chained([*plain[:-1], *memory(), *searched(), *found, stranger, intruder, *plain[-1:]])

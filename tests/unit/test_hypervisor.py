@@ -5,6 +5,8 @@ from __future__ import annotations
 import contextlib
 import datetime
 import gc
+import hashlib
+import json
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -157,6 +159,7 @@ def test_a_throwaway_is_asked_for_as_the_site_says(incus: Incus, connect: Connec
         "profiles": ["default", "net"],
         "config": {"limits.memory": str(512 * 2**20), "user.owner": "ci", "user.x": "y", **MARK},
     }
+    told = json.dumps(asked.body["config"], sort_keys=True).encode()
     assert notes[-1] == {
         "n": 0,
         "kind": "hypervisor",
@@ -164,6 +167,9 @@ def test_a_throwaway_is_asked_for_as_the_site_says(incus: Incus, connect: Connec
         "instance": NAME,
         "expects": ["instance-created", "instance-started"],
         "allows": ["instance-ready"],
+        "keys": sorted(asked.body["config"]),
+        "bytes": len(told),
+        "sha256": hashlib.sha256(told).hexdigest(),
     }
 
 

@@ -214,3 +214,35 @@ def test_long_tables_end_with_a_note() -> None:
     text = page(told).text
     assert "200 more rows are in the ledger" in text
     assert "name 499" not in text
+
+
+def test_what_was_left_and_who_else_was_there_is_told() -> None:
+    custody = page(ledgers.with_everything(ledgers.mixed())).all("section", id="custody")[0].text
+    for words in (
+        "throwaway-old, left by run 20261101",
+        "a lease",
+        "listed before and after, and compared",
+        "state, limits.memory",
+        "GET /1.0/instances",
+        "sets limits.memory",
+    ):
+        assert words in custody
+    assert [(each.name, each.changed, each.seen_twice) for each in tables.neighbours(ledgers.looked_after())] == [
+        ("cc-nix-test", (), True),
+        ("lichen-staging", ("state", "limits.memory"), False),
+    ]
+    bare = page(ledgers.mixed()).all("section", id="custody")[0].text
+    assert "nobody compared what was there before" in bare
+    assert "No other instance was looked at" in bare
+
+
+def test_a_command_that_was_left_out_once_says_what_came_of_it() -> None:
+    rows = page(ledgers.with_everything(ledgers.mixed())).all("section", id="guide")[0].all("tr")
+    assert "left out once: needed, for without it: the key is not there" in rows[1].text
+    assert "left out" not in rows[2].text
+
+
+def test_where_memory_was_not_measured_is_told() -> None:
+    memory = page(ledgers.with_everything(ledgers.mixed())).all("section", id="memory")[0].text
+    assert "Nothing was measured for 4.2 s." in memory
+    assert "A measurement was missed: no answer within 5 s" in memory

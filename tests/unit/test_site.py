@@ -168,6 +168,7 @@ PATHS = [
     "evidence.document_file",
     "evidence.records",
     "evidence.trusted_key",
+    "documents.plan_file",
 ]
 
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from cleanroom.documents.out_of_band import check_one, out_of_band
+from cleanroom.documents.reading import read
 from cleanroom.errors import CheckFailed
-from cleanroom.secrets_document import check_one_out_of_band, out_of_band
 
 KEY = "/var/lib/sops-nix/key.txt"
 LIST = f"# Secrets\n\n## The one out-of-band secret\n\nOnly this:\n\n- the key,\n  at `{KEY}`\n\n## In git\n\n- the rest\n"
@@ -15,7 +16,7 @@ TABLE = (
 
 
 def check(markdown: str) -> None:
-    check_one_out_of_band(markdown, file="docs/secrets.md", key_path=KEY)
+    check_one(read(markdown, file="docs/secrets.md"), key_path=KEY)
 
 
 @pytest.mark.parametrize("markdown", [LIST, TABLE, LIST.replace("out-of-band", "Out of Band"), LIST.replace("- the key", "1. the key")])
@@ -24,7 +25,7 @@ def test_one_entry_that_names_the_key_is_what_it_should_be(markdown: str) -> Non
 
 
 def test_an_entry_knows_its_line() -> None:
-    assert [(entry.line, KEY in entry.text) for entry in out_of_band(LIST)] == [(7, True)]
+    assert [(entry.line, KEY in entry.text) for entry in out_of_band(read(LIST, file="x"))] == [(7, True)]
 
 
 TWO = LIST.replace("## In git", "- the DNS token\n\n## In git")
@@ -37,7 +38,6 @@ TWO = LIST.replace("## In git", "- the DNS token\n\n## In git")
         (TABLE.replace("### Why", "| the token | `/x` |\n\n### Why").replace(f"`{KEY}` |\n\n| the", f"`{KEY}` |\n| the"), "2 entries"),
         (f"## Out of band\n\nThe key, at `{KEY}`.\n", "0 entries"),
         (LIST.replace("out-of-band", "secret"), "0 entries"),
-        ("", "0 entries"),
         (LIST + f"\n## Also out-of-band\n\n- another, at `{KEY}`\n", "2 entries"),
         (LIST.replace("\n## In git", "\n### Details of it\n\n- a token\n\n## In git"), "2 entries"),
     ],
