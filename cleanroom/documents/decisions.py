@@ -96,7 +96,7 @@ def decisions(document: Document) -> tuple[Decision, ...]:
     narrow: list[Decision] = []
     wide: list[tuple[Piece, list[Piece]]] = []
     goes_on = False
-    for piece in document.pieces:
+    for piece in (piece for piece in document.pieces if not piece.is_past):
         where = f"{document.file}:{piece.line}"
         if piece.kind == "heading":
             wide.append((piece, []))

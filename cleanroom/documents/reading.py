@@ -21,12 +21,17 @@ from cleanroom.errors import BadInput
 Kind = Literal["heading", "text", "row", "code"]
 #: Typographic forms of what a phrase writes plainly.
 _PLAIN = str.maketrans({"’": "'", "‘": "'", "“": '"', "”": '"', "–": "-", "—": "-", "‑": "-", "‐": "-"})  # noqa: RUF001 - that is the point
+#: CommonMark would take a footnote for the definition of a link; forges show it.
+_FOOTNOTE = re.compile(r"^( {0,3}\[\^[^\]]+\]):", re.MULTILINE)
+#: What is left of a link whose definition is not there.
+_UNDEFINED = re.compile(r"\[[^\[\]]+\]\[[^\[\]]*\]")
+_PAST = re.compile(r"\b(?:abolished|superseded|obsolete|no longer true|history)\b", re.IGNORECASE)
 _UNSEEN = re.compile("[\u00ad\u200b-\u200f\u2060\ufeff]")
 
 
 @dataclass(frozen=True)
 class Link:
-    """Where a link or an image leads, as written, and its line."""
+    """Where a link or an image leads, as written, and its line. `[text][name]` is one whose definition is not there."""
 
     target: str
     line: int
@@ -60,6 +65,11 @@ class Piece:
     cells: tuple[str, ...] = ()
     breaks: tuple[tuple[int, int], ...] = ()
 
+    @property
+    def is_past(self) -> bool:
+        """Whether a heading above it says that it holds no more."""
+        return any(_PAST.search(heading.text) for heading in self.section)
+
     def line_of(self, offset: int) -> int:
         """The line on which the character at `offset` of `text` stands."""
         if self.kind == "code":
@@ -87,7 +97,7 @@ class Document:
 
 def read(markdown: str, *, file: str) -> Document:
     """Read a document; raises `BadInput` if it says nothing."""
-    tokens = MarkdownIt("commonmark").enable(["table", "strikethrough"]).parse(markdown)
+    tokens = MarkdownIt("commonmark").enable(["table", "strikethrough"]).parse(_FOOTNOTE.sub(r"\1 -", markdown))
     reader = _Reader()
     for position, token in enumerate(tokens):
         reader.take(token, tokens, position)
@@ -166,9 +176,9 @@ class _Reader:
     def _end_row(self) -> None:
         cells = [_Inline(token, token.map[0] + 1 if token.map else 1) for token in self._row or ()]
         self._row = None
-        if not self._in_head:
+        if not self._in_head and self._entry is None:
             self._entries += 1
-        entry = None if self._in_head else self._entries
+        entry = self._entry if self._entry is not None else None if self._in_head else self._entries
         line = cells[0].line if cells else 1
         whole = _Inline.joined(cells, line)
         self._add(whole, "row", line, entry=entry, cells=tuple(cell.text.strip() for cell in cells))
@@ -239,6 +249,7 @@ class _Inline:
                     self.code.append((visible(child.content), self._now))
                 self._write(child.content)
             case "text":
+                self.links += [Link(found[0], self._now) for found in _UNDEFINED.finditer(child.content)]
                 self._write(child.content)
 
     def _write(self, text: str) -> None:

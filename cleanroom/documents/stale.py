@@ -17,7 +17,6 @@ from cleanroom.documents.phrases import phrase
 from cleanroom.documents.reading import Document, Piece
 from cleanroom.errors import CheckFailed, HarnessError
 
-_PAST = re.compile(r"\b(?:abolished|superseded|obsolete|no longer true|history)\b", re.IGNORECASE)
 #: Programs that move a file, in a command.
 _MOVES = re.compile(r"(?:^|[\s;&|(])(?:cp|mv|scp|sftp|rsync|install|tee|ln|cat\s*>)\s", re.IGNORECASE)
 _CERTIFICATE_FILE = re.compile(r"\b(?:certificates?|certs?|fullchain|privkey)\b|[\w/-]+\.(?:pem|crt)\b", re.IGNORECASE)
@@ -49,7 +48,7 @@ def check_brings_no_certificate(documents: Iterable[Document], certificate_paths
 def finds(document: Document, known: Mapping[str, Sequence[str]], certificate_paths: Sequence[str]) -> Iterator[Find]:
     """Each stale phrase of a document, once a sentence and model."""
     for piece in document.pieces:
-        if any(_PAST.search(heading.text) for heading in piece.section):
+        if piece.is_past:
             continue
         for sentence in phrases.sentences(piece):
             for tells, sources in known.items():

@@ -1,7 +1,7 @@
 """Whether documents make the statements that they must make.
 
 Knows: that a statement is made by one sentence, or one row of a table, which has all of its words and affirms them.
-Refuses: words that stand scattered over a file, in a heading, a comment or a block of code, and sentences that deny, doubt, ask or hope.
+Refuses: words scattered over a file, in a heading, a comment, a block of code or what is past, and sentences that deny, doubt, ask or hope.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ def is_made(statement: Statement, document: Document) -> bool:
 def _candidates(statement: Statement, document: Document) -> Iterator[tuple[Piece, Sentence]]:
     wanted = [phrase(each) for each in statement.section]
     pieces = document.under(lambda heading: any(pattern.search(heading) for pattern in wanted)) if wanted else document.pieces
-    for piece in pieces:
+    for piece in (piece for piece in pieces if not piece.is_past):
         if piece.kind == "row":
             yield piece, phrases.whole(piece)
         elif piece.kind == "text":

@@ -122,6 +122,8 @@ def _problem(link: Link, file: str, document: Document, places: set[str], base: 
     path = unquote(parts.path)
     if not link.target:
         return "it leads nowhere"
+    if link.target.startswith("["):
+        return "its definition is not there"
     target = posixpath.normpath(path.lstrip("/") if path.startswith("/") else posixpath.join(posixpath.dirname(file), path)) if path else file
     if target != "." and target not in places:
         return "there is no such file"

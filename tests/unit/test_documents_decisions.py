@@ -78,6 +78,7 @@ def test_an_answer_may_be_worded_in_many_ways(tmp_path: Path, number: int) -> No
         ({"sizing": "**Final sizing.** Enough."}, "no size"),
         ({"sizing": "**Final sizing.** To be determined, 4 GiB for now."}, "To be determined"),
         ({"dns": "**DNS as code?** It depends."}, "no sentence affirms"),
+        ({"dns": "## Superseded\n\n**DNS as code?** Out of scope."}, "no decision about it"),
         ({"dns": "<!-- **DNS as code?** Out of scope. -->"}, "no decision about it"),
     ],
 )

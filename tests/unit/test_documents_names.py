@@ -167,6 +167,8 @@ def test_links_that_lead_somewhere(tmp_path: Path) -> None:
         ("![x](gone.png)", "no such file"),
         ("<a href='gone.md'>x</a>", "no such file"),
         ("[x][y]\n\n[y]: gone.md", "no such file"),
+        ("[x][y]", "its definition is not there"),
+        ("[x][]", "its definition is not there"),
         ("| a |\n|---|\n| [x](gone.md) |", "no such file"),
     ],
 )

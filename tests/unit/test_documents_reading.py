@@ -95,6 +95,21 @@ def test_entries_are_outermost_items_and_rows_of_a_body() -> None:
     assert found == ["1 | x", "2 | y", "item one goes on / and on / nested", "Lead: rest"]
 
 
+def test_a_table_within_an_item_is_part_of_it() -> None:
+    found = list(entries(read("- item\n\n  | a |\n  |---|\n  | b |\n\n- two\n\n| c |\n|---|\n| d |\n", file="a.md").pieces))
+    assert [[piece.text for piece in entry] for entry in found] == [["item", "a", "b"], ["two"], ["d"]]
+
+
+def test_a_footnote_is_read_and_is_no_link() -> None:
+    document = read("Text[^1] and `a[0][1]`.\n\n[^1]: note\n", file="a.md")
+    assert [(piece.text, piece.links) for piece in document.pieces] == [("Text[^1] and a[0][1].", ()), ("[^1] - note", ())]
+
+
+def test_line_ends_and_underlined_headings() -> None:
+    document = read("Title\r\n=====\r\n\r\nText\r\nmore\r\n", file="a.md")
+    assert [(piece.kind, piece.line, piece.text) for piece in document.pieces] == [("heading", 1, "Title"), ("text", 4, "Text more")]
+
+
 def test_a_lead_is_the_bold_beginning() -> None:
     leads = [piece.lead for piece in read("**A b**: c **d**\n\nx **y**\n\n- **`z`** w\n", file="a.md").pieces]
     assert leads == ["A b", "", "z"]

@@ -54,6 +54,7 @@ def test_a_statement_that_is_made(text: str) -> None:
         ("Text.\n\n<!-- The certificate is in git. -->", "no sentence has any"),
         ("Text.\n\n```text\nThe certificate is in git.\n```", "no sentence has any"),
         ("Text. ~~The certificate is in git.~~", "no sentence has any"),
+        ("Text.\n\n## History\n\nThe certificate is in git.", "no sentence has any"),
         ("```sh\nls\n```", "no sentence at all"),
     ],
 )
