@@ -6,22 +6,17 @@ Refuses: to call a machine untouched when the record of it has a gap.
 
 from __future__ import annotations
 
-import json
 import re
-import threading
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from typing import Any
 
-import pylxd.client
-from ws4py.client.threadedclient import WebSocketClient
-from ws4py.exc import HandshakeError
-
 from cleanroom import marks
-from cleanroom.errors import CheckFailed, HarnessError, OutOfReach
+from cleanroom.errors import CheckFailed, HarnessError
 from cleanroom.hypervisor import Hypervisor
-from cleanroom.incus.door import Credential, secured
+from cleanroom.incus.door import Credential
+from cleanroom.incus.events import listen
 from cleanroom.ledger import Event, Ledger
 from cleanroom.machine import Machine
 from cleanroom.wait import Waiting, wait_until
@@ -50,7 +45,6 @@ class Watch:
     def __init__(self, hypervisor: Hypervisor, instance: str, record: Callable[..., Event]) -> None:
         self.instance = instance
         self.record = record
-        self._ready = threading.Event()
         self._ending = False
         self._lost = False
         self._hypervisor = hypervisor
@@ -58,45 +52,8 @@ class Watch:
         #: How the hypervisor names us in its events, where it can tell one client from another.
         self.identity = credential.fingerprint if credential else None
         self.since = int(record("watch-began", instance=instance, identity=self.identity)["n"])
-        self._socket = self._open(hypervisor, credential)
-
-    def _open(self, hypervisor: Hypervisor, credential: Credential | None) -> Any:  # noqa: ANN401 - ws4py is untyped
-        watch = self
-
-        class Socket(WebSocketClient):  # type: ignore[misc]
-            sock: Any
-
-            def __init__(self, *arguments: Any, **options: Any) -> None:  # noqa: ANN401 - ws4py's own signature
-                super().__init__(*arguments, exclude_headers=["origin"], **options)
-
-            def connect(self) -> None:
-                # ws4py's own TLS would check the server's name, which the pinned certificate need not have.
-                self.sock.settimeout(_ARRIVAL_SECONDS)
-                if credential is not None:
-                    self.sock, self.scheme, self._is_secure = secured(self.sock, credential), "ws", True
-                super().connect()
-
-            def opened(self) -> None:
-                watch._ready.set()
-
-            def received_message(self, message: Any) -> None:  # noqa: ANN401 - ws4py is untyped
-                watch.receive(json.loads(message.data))
-
-            def closed(self, code: int, reason: str | None = None) -> None:
-                watch._closed(code, reason)
-
-        client = hypervisor.client
-        link = client.events(websocket_client=Socket, event_types={pylxd.client.EventType.Lifecycle})
-        link.resource += f"&{self.scope()}"
-        link.daemon = True
-        try:
-            link.connect()
-        except (OSError, HandshakeError) as problem:
-            link.close_connection()
-            raise OutOfReach(f"the hypervisor's events cannot be listened to: {problem}", where=hypervisor.settings.endpoint) from None
-        if not self._ready.wait(_ARRIVAL_SECONDS):
-            raise HarnessError("the hypervisor does not tell of its events", where=hypervisor.settings.endpoint)
-        return link
+        where, scope = hypervisor.settings.endpoint, self.scope()
+        self._line = listen(hypervisor.client, scope=scope, where=where, credential=credential, heard=self.receive, closed=self._closed)
 
     def scope(self) -> str:
         """What the events are of, as a query."""
@@ -127,22 +84,21 @@ class Watch:
     def close(self) -> None:
         """Stop listening. Idempotent."""
         self._ending = True
-        self._socket.close()
+        self._line.close()
 
 
 def strange_events(ledger: Ledger, watch: Watch) -> list[str]:
     """Events about the instance that none of our acts explains, one line each; over TLS also those that somebody else's certificate asked for.
 
     Waits until every event that our acts must cause has arrived; raises `HarnessError` if one does not, or if the watch has a
-    gap: then nobody can tell - except that a stranger was heard.
+    gap, or an event may be an act of ours that got no answer: then nobody can tell - except that a stranger was heard.
     """
 
     def balance() -> Counter[str]:
         left: Counter[str] = Counter()
-        for event in ledger.of("hypervisor"):
-            if event["instance"] == watch.instance and event["n"] > watch.since:
-                left.update(event.get("expects", ()))
-                left.subtract(event.get("withdraws", ()))
+        for event in _ours(ledger, watch):
+            left.update(event.get("expects", ()))
+            left.subtract(event.get("withdraws", ()))
         left.subtract(_told(event) for event in _heard(ledger, watch) if not _is_a_stranger_s(event, watch))
         return left
 
@@ -157,12 +113,20 @@ def strange_events(ledger: Ledger, watch: Watch) -> list[str]:
     if watch.has_gap and not strangers:
         raise HarnessError("cannot tell who touched the machine: the hypervisor's events were not heard for a while", where=watch.instance)
     surplus = Counter() if watch.has_gap else -balance() - _allowed(ledger, watch)
+    unknown = Counter(name for event in _ours(ledger, watch) for name in event.get("uncertain", ()))
+    if surplus and not strangers and not surplus - unknown:
+        what = ", ".join(sorted(surplus))
+        raise HarnessError(f"cannot tell who caused {what}: an act of this run got no answer, and may have happened", where=watch.instance)
     told = {_told(event): event.get("requestor") or "unnamed" for event in ledger.of("lifecycle")}
     return [*strangers, *(f"{name} ({count} more than this run caused; requestor {told[name]})" for name, count in sorted(surplus.items()))]
 
 
 def _heard(ledger: Ledger, watch: Watch) -> list[Event]:
     return [event for event in ledger.of("lifecycle") if event["instance"] == watch.instance and event["n"] > watch.since]
+
+
+def _ours(ledger: Ledger, watch: Watch) -> list[Event]:
+    return [event for event in ledger.of("hypervisor") if event["instance"] == watch.instance and event["n"] > watch.since]
 
 
 def _is_a_stranger_s(event: Event, watch: Watch) -> bool:
@@ -173,8 +137,7 @@ def _is_a_stranger_s(event: Event, watch: Watch) -> bool:
 
 def _allowed(ledger: Ledger, watch: Watch) -> Counter[str]:
     """Events that our acts may cause and need not: excused only where the hypervisor names nobody who asked for them."""
-    ours = (event for event in ledger.of("hypervisor") if event["instance"] == watch.instance and event["n"] > watch.since)
-    most = Counter(name for event in ours for name in event.get("allows", ()))
+    most = Counter(name for event in _ours(ledger, watch) for name in event.get("allows", ()))
     unasked = Counter(_told(event) for event in _heard(ledger, watch) if not event.get("requestor"))
     return most & unasked
 

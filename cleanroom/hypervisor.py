@@ -11,6 +11,7 @@ from __future__ import annotations
 import datetime
 import hashlib
 import json
+import re
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -19,13 +20,15 @@ from typing import Any
 
 import pylxd.exceptions
 
-from cleanroom.errors import BadInput, HarnessError, NotOurs, OutOfReach
+from cleanroom.errors import BadInput, HarnessError, NotOurs, OutOfReach, OutOfTime
 from cleanroom.guard import Guard
 from cleanroom.incus.creation import creation
 from cleanroom.incus.door import open_door, speaking_of
 from cleanroom.tables.machines import Incus
 from cleanroom.wait import Deadline, Waiting, wait_until
 
+#: For a machine that was asked for while nobody answered: how long it must have been missed before it counts as never made.
+_SETTLING_SECONDS = 5.0
 _RUNNING = {103, 113}
 _GONE = 404
 
@@ -76,15 +79,18 @@ class Hypervisor:
         self.guard = guard
         self.settings = settings
         self._record = record
+        #: Machines that were asked for, and nobody knows whether the server heard it.
+        self._unsettled: set[str] = set()
 
     @staticmethod
-    def connect(settings: Incus, *, record: Callable[..., object]) -> Hypervisor:
+    def connect(settings: Incus, *, record: Callable[..., object], say: Callable[[str], object] = lambda _line: None) -> Hypervisor:
         """Reach the server and check that it is Incus and that the project exists.
 
-        `record(kind, **fields)` receives every change made. Raises `BadInput` for unusable paths, `OutOfReach` if nothing answers or trusts us.
+        `record(kind, **fields)` receives every change made, and every time that the server did not answer; a person hears of the latter by `say`.
+        Raises `BadInput` for unusable paths, `OutOfReach` if nothing answers or trusts us.
         """
         guard = Guard(settings.project, memory=settings.memory)
-        hypervisor = Hypervisor(open_door(settings, guard), guard, settings, record)
+        hypervisor = Hypervisor(open_door(settings, guard, record=record, say=say), guard, settings, record)
         guard.is_running = hypervisor.runs
         hypervisor._check_server()
         return hypervisor
@@ -199,12 +205,14 @@ class Hypervisor:
         # A virtual machine's agent may report it ready, which is told as well.
         told = json.dumps(body["config"], sort_keys=True).encode()
         given = {"keys": sorted(body["config"]), "bytes": len(told), "sha256": hashlib.sha256(told).hexdigest()}
-        with self._expecting(name, "create", "instance-created", "instance-started", allows=["instance-ready"], **given):
-            try:
-                self._operate(lambda api: api.instances.post(json=body), what=f"{name} to be created", within=self.settings.create_within)
-            except NotOurs:  # it was never asked for: what may come to bear the name is somebody's
-                self.guard.owned.discard(name)
-                raise
+        expecting = self._expecting(name, "create", "instance-created", "instance-started", allows=["instance-ready"], **given)
+        with expecting, self._unless_lost(name):
+            self._operate(
+                lambda api: api.instances.post(json=body),
+                what=f"{name} to be created",
+                within=self.settings.create_within,
+                done=lambda: (found := self.instance(name)) is not None and found.is_running,
+            )
 
     def _profile(self, name: str) -> Mapping[str, Any]:
         with self.asking(f"profile {name}"):
@@ -263,20 +271,20 @@ class Hypervisor:
         """Stop by force, delete, and see that it is gone. Not found is success; a refusal is retried until the deadline, then raised."""
         limit = within or self.settings.delete_within
         deadline = Deadline(limit)
+        absent: list[Deadline] = []
 
         def gone() -> bool | Waiting:
-            instance = self.instance(name)
-            if instance is None:
-                return True
             try:
+                instance = self.instance(name)
+                if instance is None:
+                    return name not in self._unsettled or self._stays_away(name, absent)
+                absent.clear()
                 if instance.status != "Stopped":
                     body = {"action": "stop", "force": True, "timeout": -1}
                     with self._expecting(name, "stop", "instance-stopped"):
                         self._operate(lambda api: api.instances[name].state.put(json=body), what=f"{name} to stop", within=deadline.left + 1)
                 with self._expecting(name, "delete", "instance-deleted"):
                     self._operate(lambda api: api.instances[name].delete(), what=f"{name} to be deleted", within=deadline.left + 1)
-            except pylxd.exceptions.NotFound:
-                return True
             except HarnessError as problem:
                 return Waiting(problem.problem)
             return Waiting("deleted, not yet seen to be gone")
@@ -286,8 +294,40 @@ class Hypervisor:
         )
         self.guard.owned.discard(name)
         self.guard.creatable.discard(name)
+        self._unsettled.discard(name)
 
-    def _operate(self, request: Callable[[Any], Any], *, what: str, within: float) -> None:
+    @contextmanager
+    def _unless_lost(self, name: str) -> Iterator[None]:
+        """A creation whose outcome becomes known; otherwise `delete` has to reckon with a machine that comes later."""
+        self._unsettled.add(name)
+        try:
+            yield
+        except (OutOfReach, OutOfTime):
+            raise
+        except NotOurs:  # it was never asked for: what may come to bear the name is somebody's
+            self.guard.owned.discard(name)
+            self._unsettled.discard(name)
+            raise
+        except HarnessError:
+            self._unsettled.discard(name)
+            raise
+        self._unsettled.discard(name)
+
+    def _stays_away(self, name: str, absent: list[Deadline]) -> bool | Waiting:
+        """Whether a machine whose creation may still be under way has been missed for long enough, and no operation is about it."""
+        with self.asking("operations"):
+            operations = self.client.api.operations.get(params={"recursion": "1"}).json()["metadata"] or {}
+        running = (*operations.get("running", ()), *operations.get("pending", ()))
+        named = re.compile(rf"/instances/{re.escape(name)}(?![^/?\"])")
+        if any(named.search(json.dumps(operation.get("resources"))) for operation in running):
+            absent.clear()
+            return Waiting("an operation on it still runs")
+        if not absent:
+            absent.append(Deadline(_SETTLING_SECONDS))
+        return True if absent[0].passed else Waiting("it was asked for, and may still come")
+
+    def _operate(self, request: Callable[[Any], Any], *, what: str, within: float, done: Callable[[], bool] = lambda: False) -> None:
+        """Start an operation and wait for its end. Incus forgets one 5 s after it; then `done` looks whether what it was to do is done."""
         with self.asking(what):
             answer = request(self.client.api).json()
         identity = str(answer.get("operation", "")).rsplit("/", 1)[-1]
@@ -295,8 +335,14 @@ class Hypervisor:
             return
 
         def finished() -> bool | Waiting:
-            with self.asking(what):
-                operation = self.client.api.operations[identity].get().json()["metadata"]
+            with speaking_of(self.settings.endpoint):
+                try:
+                    operation = self.client.api.operations[identity].get().json()["metadata"]
+                except pylxd.exceptions.NotFound:
+                    if done():
+                        return True
+                    advice = "was its daemon restarted, or the network away for a while?"
+                    raise OutOfReach(f"the hypervisor has forgotten that it waits for {what}", where=self.settings.endpoint, advice=advice) from None
             if operation["status"] == "Success":
                 return True
             if operation["status"] in {"Failure", "Cancelled"}:
@@ -309,10 +355,13 @@ class Hypervisor:
 
     @contextmanager
     def _expecting(self, name: str, action: str, *events: str, **fields: object) -> Iterator[None]:
-        """Record a change and the life-cycle events it must cause, before it is sent; take them back if it failed."""
+        """Record a change and the life-cycle events it must cause, before it is sent; take them back if it failed (or nobody knows)."""
         self._record("hypervisor", action=action, instance=name, expects=list(events), **fields)
         try:
             yield
+        except (OutOfReach, OutOfTime):
+            self._record("hypervisor", action=f"{action} not known to have happened", instance=name, withdraws=list(events), uncertain=list(events))
+            raise
         except BaseException:
             self._record("hypervisor", action=f"{action} failed", instance=name, withdraws=list(events))
             raise

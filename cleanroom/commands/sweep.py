@@ -28,7 +28,7 @@ def register(commands: Any) -> None:  # noqa: ANN401 - argparse keeps the type p
 def run(options: argparse.Namespace) -> int:
     """Sweep; returns the exit status."""
     site = Site.load(site_file(options.site))
-    hypervisor = Hypervisor.connect(site.incus, record=lambda *_arguments, **_fields: None)
+    hypervisor = Hypervisor.connect(site.incus, record=lambda *_arguments, **_fields: None, say=print)
     result = sweep(hypervisor, remove=options.yes, say=print)
     folders = list(scratch.dead())
     for folder in folders:

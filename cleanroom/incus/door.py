@@ -10,11 +10,12 @@ from __future__ import annotations
 
 import datetime
 import ssl
-from collections.abc import Iterator
+import struct
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from socket import socket
+from socket import SO_LINGER, SOL_SOCKET, socket
 from typing import Any
 from urllib.parse import quote, unquote
 
@@ -23,12 +24,15 @@ import pylxd.exceptions
 import requests
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
+from urllib3.connection import HTTPConnection
 
 from cleanroom.errors import BadInput, HarnessError, OutOfReach
-from cleanroom.guard import Guard, GuardedSession
+from cleanroom.guard import Guard
+from cleanroom.incus.patience import PatientSession
 from cleanroom.tables.machines import Incus
 
-_REQUEST_SECONDS = 30.0
+#: As long as a daemon's restart takes, or a cable's coming back.
+_PATIENCE_SECONDS = 30.0
 _UNIX = "http+unix://"
 #: A run that could not clean up, because the server stopped trusting it on the way, must not begin.
 _SHORTEST_RUN = datetime.timedelta(hours=1)
@@ -66,17 +70,33 @@ class Credential:
         return fingerprint(self.certificate)
 
 
-def open_door(settings: Incus, guard: Guard) -> Any:  # noqa: ANN401 - pylxd is untyped
-    """A client of pylxd's for the endpoint, every request of it behind the guard.
+def _unheard(*_arguments: object, **_fields: object) -> None:
+    """For who wants no record."""
 
-    Raises `BadInput` for unusable files, `OutOfReach` if nothing answers.
+
+def open_door(settings: Incus, guard: Guard, *, record: Callable[..., object] = _unheard, say: Callable[[str], object] = _unheard) -> Any:  # noqa: ANN401 - pylxd is untyped
+    """A client of pylxd's for the endpoint, every request of it behind the guard; once it is open, questions are asked with patience.
+
+    Raises `BadInput` for unusable files, `OutOfReach` if nothing answers. `record` and `say` hear of silences.
     """
     credential = Credential.of(settings)
     cert, verify = ((str(credential.certificate), str(credential.key)), str(credential.server)) if credential else (None, None)
     inner = pylxd.client.get_session_for_url(settings.endpoint, verify=verify, cert=cert)
-    session = GuardedSession(inner, guard, timeout=_REQUEST_SECONDS)
+    if credential:
+        inner.mount(settings.endpoint, _Abrupt())
+    session = PatientSession(inner, guard, record=record, say=say)
     with speaking_of(settings.endpoint):
-        return pylxd.client.Client(endpoint=settings.endpoint, session=session, project=settings.project)
+        client = pylxd.client.Client(endpoint=settings.endpoint, session=session, project=settings.project)
+    session.patience = _PATIENCE_SECONDS
+    return client
+
+
+class _Abrupt(pylxd.client.LXDSSLAdapter):  # type: ignore[misc]
+    """Hangs up at once: what the kernel had not sent of a command that we gave up on must not reach the server later."""
+
+    def init_poolmanager(self, *arguments: Any, **options: Any) -> None:  # noqa: ANN401 - requests' own signature
+        at_once = (SOL_SOCKET, SO_LINGER, struct.pack("ii", 1, 0))
+        super().init_poolmanager(*arguments, socket_options=[*HTTPConnection.default_socket_options, at_once], **options)
 
 
 def unix_endpoint(path: Path) -> str:

@@ -69,6 +69,11 @@ class Incus:
     #: Operations never end.
     stuck: bool = False
     operations: dict[str, dict[str, Any]] = field(default_factory=dict)
+    #: What the list of operations says of those that run.
+    running: list[dict[str, Any]] = field(default_factory=list)
+    #: How many of the next questions, and of the next commands, get no answer: the line is cut instead. A command is done nonetheless.
+    unanswered: int = 0
+    lost: int = 0
     listeners: list[socket.socket] = field(default_factory=list)
     endpoint: str = ""
     #: Who is said to have asked for what is told.
@@ -119,8 +124,8 @@ class Incus:
                 return self._image(*names)
             case ("GET", ["profiles", name]):
                 return _sync(self.profiles[name]) if name in self.profiles else _error(404, "Profile not found")
-            case ("GET", ["operations", name]):
-                return _sync({"status": "Running", "err": ""} if self.stuck else self.operations[name])
+            case ("GET", ["operations", *names]):
+                return self._operation(*names)
             case ("GET", ["instances"]):
                 return _sync(list(self.instances.values()))
             case ("POST", ["instances"]):
@@ -131,6 +136,13 @@ class Incus:
                 return self._about(method, name, rest, asked)
             case _:
                 return _error(404, "not found")
+
+    def _operation(self, name: str | None = None) -> tuple[int, Any]:
+        if name is None:
+            return _sync({"running": self.running} if self.running else {})
+        if name not in self.operations:
+            return _error(404, "Operation not found")
+        return _sync({"status": "Running", "err": ""} if self.stuck else self.operations[name])
 
     def _image(self, *names: str) -> tuple[int, Any]:
         match names:
@@ -207,13 +219,25 @@ class _Handler(BaseHTTPRequestHandler):
         body = json.loads(raw) if raw and "json" in self.headers.get("Content-Type", "") else raw
         asked = Asked(self.command, parts.path, query, body, {key.lower(): value for key, value in self.headers.items()})
         self.incus.asked.append(asked)
-        if parts.path == "/1.0/events":
+        if self._is_cut(asked):
+            self.close_connection = True
+        elif parts.path == "/1.0/events":
             self._listen()
         elif self.command == "GET" and parts.path.endswith("/files"):
             self._send_file(query["path"])
         else:
             status, data = self.incus.answer(asked)
             self._send(status, json.dumps(data).encode(), "application/json")
+
+    def _is_cut(self, asked: Asked) -> bool:
+        """Whether the line breaks before the answer; a command is done nonetheless."""
+        if asked.method == "GET":
+            self.incus.unanswered -= (cut := self.incus.unanswered > 0)
+        else:
+            self.incus.lost -= (cut := self.incus.lost > 0)
+            if cut:
+                self.incus.answer(asked)
+        return cut
 
     do_GET = do_POST = do_PUT = do_PATCH = do_DELETE = _serve  # noqa: N815 - the standard library's names
 

@@ -156,6 +156,20 @@ def test_over_tls_a_stranger_that_was_heard_is_told_in_spite_of_a_gap(ledger: Le
         custody.check_events(ledger, watch(gap=True, identity="ours"))
 
 
+def test_an_act_that_got_no_answer_and_an_event_that_may_be_it_mean_that_nobody_can_tell(ledger: Ledger) -> None:
+    a_whole_life(ledger)
+    act(ledger, "mark", "instance-updated")
+    lost = {"withdraws": ["instance-updated"], "uncertain": ["instance-updated"]}
+    ledger.record("hypervisor", action="mark not known to have happened", instance=NAME, **lost)
+    custody.check_events(ledger, watch())
+    tell(ledger, "instance-updated")
+    with pytest.raises(HarnessError, match="cannot tell who caused instance-updated"):
+        custody.check_events(ledger, watch())
+    tell(ledger, "instance-updated")
+    with pytest.raises(CheckFailed, match="instance-updated"):
+        custody.check_events(ledger, watch())
+
+
 def test_what_the_hypervisor_does_by_itself_is_left_to_the_balance(ledger: Ledger) -> None:
     act(ledger, "create", "instance-started")
     ledger.record("lifecycle", action="instance-started", instance=NAME, requestor={}, context=None)
