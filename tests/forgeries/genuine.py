@@ -11,7 +11,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from cleanroom import evidence, inventory, report, signing, suite
-from cleanroom.run import Options, Run
+from cleanroom.run import Options, Role, Run
 
 MACHINE = "cc-ci-throwaway"
 IMAGE, KEY, SYSTEM = "1" * 64, "e" * 64, "/nix/store/0123456789abcdfghijklmnpqrsvwxyz-nixos-system-cc-ci"
@@ -64,6 +64,8 @@ class Genuine:
     folder: Path
     repository: Path
     key: Path
+    #: The folder of another genuine run by the same key, if there is one.
+    another: Path = Path()
 
     @property
     def public(self) -> Path:
@@ -90,33 +92,50 @@ def checkout(folder: Path) -> Path:
         path = folder / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text, encoding="utf-8")
+    first = folder / "features/c1_split.feature"
+    first.write_text(FEATURES["c1_split.feature"].partition("  Scenario Outline")[0], encoding="utf-8")
     git(folder, "init", "--quiet", "--initial-branch=main")
     git(folder, "add", "--all")
-    git(folder, "commit", "--quiet", "--message=The suite")
+    git(folder, "commit", "--quiet", "--message=The suite, with less in it")
+    first.write_text(FEATURES["c1_split.feature"], encoding="utf-8")
+    git(folder, "commit", "--quiet", "--all", "--message=The suite")
     return folder
 
 
-def make(place: Path, *, kind: str = "lab", virtual: bool = False) -> Genuine:
+def make(place: Path, *, kind: str = "lab", virtual: bool = False, signed: bool = True, failing: bool = False, role: Role = "adversary") -> Genuine:
     """Run the small suite and write all that a run writes."""
     repository = checkout(place / "suite")
     key = place / "key.pem"
     signer = signing.make(key)
-    run = Run(place / "reports", Options(), announce=lambda _line: None)
-    run.sign_with(signer)
-    tell(run, repository, kind=kind, virtual=virtual)
-    run.close(exit_status=0)
+    run = Run(place / "reports", Options(role=role), announce=lambda _line: None)
+    if signed:
+        run.sign_with(signer)
+    tell(run, repository, kind=kind, virtual=virtual, failing=failing)
+    run.close(exit_status=int(failing))
     report.write(run.folder, run.ledger.events)
-    evidence.write(run.folder, run.ledger.events, signer)
+    evidence.write(run.folder, run.ledger.events, signer if signed else None)
     return Genuine(run.folder, repository, key)
 
 
-def tell(run: Run, repository: Path, *, kind: str, virtual: bool) -> None:
-    """Record a green run from its inventory to the machine's end."""
+def again(run: Genuine, place: Path) -> Genuine:
+    """Another run of the same suite, signed with the same key."""
+    signer = signing.load(run.key)
+    second = Run(place, Options(), announce=lambda _line: None)
+    second.sign_with(signer)
+    tell(second, run.repository, kind="lab", virtual=False)
+    second.close(exit_status=0)
+    report.write(second.folder, second.ledger.events)
+    evidence.write(second.folder, second.ledger.events, signer)
+    return replace(run, folder=second.folder)
+
+
+def tell(run: Run, repository: Path, *, kind: str, virtual: bool, failing: bool = False) -> None:
+    """Record a green run (or one whose last scenario fails) from its inventory to the machine's end."""
     run.record("suite", **asdict(suite.describe(repository)))
-    run.record("host", **suite.surroundings(), arguments=["features"])
+    run.record("host", **suite.surroundings(), arguments=["features", "--role", run.options.role])
     known = inventory.read(repository / "features")
     planned = [{"identity": each.identity, "line": each.line, "on_request": each.is_on_request} for each in known.scenarios]
-    run.record("inventory", files=dict(known.files), scenarios=planned)
+    run.record("inventory", files=dict(known.files), titles=dict(known.titles), scenarios=planned)
     asked = [each for each in planned if not each["on_request"]]
     run.record("selected", scenarios=asked)
     settings = {"kind": kind, "incus": {"image_fingerprint": IMAGE}, "bootstrap": {"machine_path": "/var/lib/sops-nix/key.txt"}}
@@ -126,7 +145,7 @@ def tell(run: Run, repository: Path, *, kind: str, virtual: bool) -> None:
     run.record("bootstrap-key", recipients=["age1example"], sha256=KEY)
     _machine(run, virtual=virtual)
     for identity in (str(each["identity"]) for each in asked):
-        for kind_of_event, fields in _scenario(identity):
+        for kind_of_event, fields in _scenario(identity, failing=failing and identity == asked[-1]["identity"]):
             run.record(kind_of_event, **fields)
     run.record("hypervisor", action="delete", instance=MACHINE, expects=["instance-deleted"])
     run.record("machine-gone", name=MACHINE)
@@ -141,7 +160,15 @@ def _machine(run: Run, *, virtual: bool) -> None:
         run.record("hypervisor", action="create", instance=MACHINE, expects=["instance-created", "instance-started"])
         run.record("lifecycle", action="instance-created", instance=MACHINE, requestor={"username": "root"}, context={"type": kind})
         run.record(
-            "machine", name=MACHINE, uuid="u", created_at=run.ledger.events[-1]["at"], image=IMAGE, type=kind, address="192.0.2.1", boot_id="b"
+            "machine",
+            name=MACHINE,
+            uuid="u",
+            created_at=run.ledger.events[-1]["at"],
+            image=IMAGE,
+            type=kind,
+            address="192.0.2.1",
+            boot_id="b",
+            host_key="k",
         )
     for number, (place, where, command) in enumerate(
         (("operator", "docs/install.md:4", "ssh ..."), ("machine", "docs/install.md:9", "nixos-rebuild switch")), 1
@@ -156,10 +183,12 @@ def _machine(run: Run, *, virtual: bool) -> None:
     run.record("toplevel", machine=MACHINE, path=SYSTEM, nar_hash="sha256-AAAA", sha256="a" * 64, closure={"paths": 1, "sha256": "0" * 64})
 
 
-def _scenario(identity: str) -> Iterator[tuple[str, dict[str, object]]]:
+def _scenario(identity: str, *, failing: bool) -> Iterator[tuple[str, dict[str, object]]]:
+    trouble = {"trouble": "check", "expected": "it holds", "seen": "it does not", "place": "docs/install.md:9", "advice": ""} if failing else {}
     yield "scenario-phase", {"scenario": identity, "phase": "setup", "outcome": "passed", "seconds": 0.01}
     for line, step in enumerate(STEPS, start=8):
+        last = failing and step == STEPS[-1]
         yield "step-began", {"scenario": identity, "step": step, "line": line}
-        yield "step-passed", {"scenario": identity, "step": step}
-    for phase in ("call", "teardown"):
-        yield "scenario-phase", {"scenario": identity, "phase": phase, "outcome": "passed", "seconds": 0.02}
+        yield "step-failed" if last else "step-passed", {"scenario": identity, "step": step, **(trouble if last else {})}
+    yield "scenario-phase", {"scenario": identity, "phase": "call", "outcome": "failed" if failing else "passed", "seconds": 0.02, **trouble}
+    yield "scenario-phase", {"scenario": identity, "phase": "teardown", "outcome": "passed", "seconds": 0.02}
