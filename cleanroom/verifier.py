@@ -42,7 +42,7 @@ ROUNDING: Final = 0.002
 NAMED: Final = (("suite", "suite", "digest"), ("site file", "site", "digest"), ("image", "before", "declared_image"))
 LEDGER, ENVELOPE, PUBLIC_KEY = "ledger.ndjson", "evidence.dsse.json", "public.pem"
 #: What a broken or hostile file makes of the code that reads it.
-MALFORMED: Final = (ValueError, KeyError, TypeError, AttributeError, IndexError, RecursionError, OverflowError, ET.ParseError, UnsupportedAlgorithm)
+MALFORMED: Final = (ValueError, KeyError, TypeError, AttributeError, IndexError, RecursionError, OverflowError, ET.ParseError)
 
 
 class Findings:
@@ -271,9 +271,10 @@ def _evidence(found: Findings, folder: Path, story: Story, key: Path | None, req
         return
     if key is None:
         (found.unknown if require == "acceptance" else found.notes).append("nobody can say who signed: --key names the public key that you trust")
-    public = load_pem_public_key((key or folder / PUBLIC_KEY).read_bytes())
-    if not isinstance(public, Ed25519PublicKey):
-        raise TypeError(f"{(key or folder / PUBLIC_KEY).name} is no Ed25519 key")
+    public = _public_key(key or folder / PUBLIC_KEY)
+    if public is None:
+        (found.wrong if key is None else found.unknown).append(f"{key or PUBLIC_KEY} is no Ed25519 public key")
+        return
     envelope = _strict((folder / ENVELOPE).read_bytes())
     kind, payload = str(envelope["payloadType"]).encode(), base64.b64decode(envelope["payload"], validate=True)
     message = b"DSSEv1 %d %b %d %b" % (len(kind), kind, len(payload), payload)
@@ -293,6 +294,13 @@ def _evidence(found: Findings, folder: Path, story: Story, key: Path | None, req
         yield f"what was signed is no in-toto statement but {envelope['payloadType']}"
     else:
         yield from _statement(_strict(payload), folder, story, found)
+
+
+def _public_key(path: Path) -> Ed25519PublicKey | None:
+    with contextlib.suppress(OSError, ValueError, UnsupportedAlgorithm):
+        key = load_pem_public_key(path.read_bytes())
+        return key if isinstance(key, Ed25519PublicKey) else None
+    return None
 
 
 def _statement(statement: Mapping[str, Any], folder: Path, story: Story, found: Findings) -> Iterator[str]:

@@ -311,8 +311,8 @@ _ENVELOPE: Final = (
         "public.pem is not the key that signed",
         trusted=True,
     ),
-    Forgery("public.pem of another kind", _other_kind_of_key, "public.pem is no Ed25519 key"),
-    Forgery("public.pem removed", gone("public.pem"), "the evidence cannot be read: No such file"),
+    Forgery("public.pem of another kind", _other_kind_of_key, "public.pem is no Ed25519 public key"),
+    Forgery("public.pem removed", gone("public.pem"), "public.pem is no Ed25519 public key"),
     Forgery("another statement type", lambda desk: desk.reseal(lambda s: s.update(_type="https://in-toto.io/Statement/v0.1")), "not a test result"),
     Forgery(
         "another predicate type", lambda desk: desk.reseal(lambda s: s.update(predicateType="https://slsa.dev/provenance/v1")), "not a test result"

@@ -65,6 +65,12 @@ def test_without_a_key_nobody_can_say_who_signed(real: Genuine) -> None:
     assert (found.status, found.notes) == (0, ["nobody can say who signed: --key names the public key that you trust"])
 
 
+def test_a_key_that_is_none_is_the_judges_own_trouble(lab: Genuine) -> None:
+    for key in (lab.key, lab.folder / "no-such-key.pem"):
+        found = verifier.verify(lab.folder, key=key, require="lab", repo=lab.repository)
+        assert (found.status, found.wrong, found.unknown) == (2, [], [f"{key} is no Ed25519 public key"])
+
+
 def test_a_lower_class_never_passes_for_a_higher(lab: Genuine) -> None:
     found = verifier.verify(lab.folder, key=lab.public, repo=lab.repository)
     assert (found.status, found.wrong) == (1, ["its class is LAB, and ACCEPTANCE is required"])
