@@ -42,7 +42,7 @@ def slow(project: Project, monkeypatch: pytest.MonkeyPatch) -> Project:
     for name in ("CLEANROOM_SITE", "CLEANROOM_ROLE", "CLEANROOM_REPORTS", "CLEANROOM_SIGNING_KEY"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("PYTHONPATH", f"{ROOT}:{project.folder}")
-    project.add_plugins("fixtures.options", "fixtures.recording", steps=STEPS)
+    project.add_plugins("fixtures.options", "fixtures.signals", "fixtures.recording", steps=STEPS)
     project.feature(f"Feature: f\n{SCENARIOS}")
     return project
 
