@@ -19,7 +19,8 @@ Feature: C3 - all secrets are in git, with one exception
   Scenario: One file was delivered, and it is the key
     Given a throwaway that did not exist before this run
     When the install guide is followed on it
-    Then each command that the operator ran was watched for what it delivered
+    Then no file appeared on it between the first look at it and the guide's first command
+    And each command that the operator ran was watched for what it delivered
     And exactly the bootstrap key was delivered
     And nothing but the suite's own access was put into the machine beside the guide
 
