@@ -30,7 +30,7 @@ Feature: C3 - all secrets are in git, with one exception
     When everything that entered it is listed: by whom, which way, what, how many bytes, with which digest
     Then each entry of the list is told in full
     And no byte went over the suite's channels or the guide's own that no entry accounts for
-    And each path in its store comes from the image, from git or a cache on the list, or was built for its system
+    And each path in its store comes from the image, from git or a cache on the list, or was built on it
 
   @w4
   Scenario: The key is sufficient
