@@ -10,6 +10,7 @@ import hashlib
 from collections import Counter
 from pathlib import Path
 
+from cleanroom import watchdog
 from cleanroom.errors import BadInput, CheckFailed, HarnessError
 from cleanroom.guide import Guide
 from cleanroom.installation import Installation
@@ -48,6 +49,11 @@ def check_only_looked(ledger: Ledger, machine: Machine) -> None:
         raise HarnessError("the ledger knows of no probe at all, so it cannot excuse any", where=str(ledger.path))
     end = max((event["n"] for event in ledger.of("guide-result")), default=0)
     for event in commands:
+        if event["purpose"] == "watchdog":
+            if not watchdog.is_ours(event["argv"]):
+                seen = f"`{' '.join(event['argv'])}` (event {event['n']})"
+                raise CheckFailed("the watchdog's commands are those that the suite declares", seen=seen, where=machine.where)
+            continue
         if event["purpose"] not in {"probe", "guide"} and event["n"] < end:
             seen = f"event {event['n']}: {event['purpose']} before the guide's end"
             raise CheckFailed("only the guide and probes until the guide's end", seen=seen, where=machine.where)

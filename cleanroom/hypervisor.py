@@ -12,6 +12,7 @@ import datetime
 import hashlib
 import json
 import re
+import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -79,6 +80,8 @@ class Hypervisor:
         self.guard = guard
         self.settings = settings
         self._record = record
+        #: One change at a time: Incus gives up a restart during which an instance's configuration is written, as a heartbeat does.
+        self._changing = threading.RLock()
         #: Machines that were asked for, and nobody knows whether the server heard it.
         self._unsettled: set[str] = set()
 
@@ -356,15 +359,18 @@ class Hypervisor:
     @contextmanager
     def _expecting(self, name: str, action: str, *events: str, **fields: object) -> Iterator[None]:
         """Record a change and the life-cycle events it must cause, before it is sent; take them back if it failed (or nobody knows)."""
-        self._record("hypervisor", action=action, instance=name, expects=list(events), **fields)
-        try:
-            yield
-        except (OutOfReach, OutOfTime):
-            self._record("hypervisor", action=f"{action} not known to have happened", instance=name, withdraws=list(events), uncertain=list(events))
-            raise
-        except BaseException:
-            self._record("hypervisor", action=f"{action} failed", instance=name, withdraws=list(events))
-            raise
+        with self._changing:
+            self._record("hypervisor", action=action, instance=name, expects=list(events), **fields)
+            try:
+                yield
+            except (OutOfReach, OutOfTime):
+                self._record(
+                    "hypervisor", action=f"{action} not known to have happened", instance=name, withdraws=list(events), uncertain=list(events)
+                )
+                raise
+            except BaseException:
+                self._record("hypervisor", action=f"{action} failed", instance=name, withdraws=list(events))
+                raise
 
     @contextmanager
     def asking(self, what: str) -> Iterator[None]:

@@ -24,9 +24,9 @@ _NOT_FOUND = 127
 #: Characters of one word of an argument list that the ledger keeps.
 _WORD = 200
 
-#: Why a command was sent: to look, to follow the guide, to do a piece of it again, to follow it with a piece left out, to try what happens if, or as
-#: the site's own regression, which only looks.
-Purpose = Literal["probe", "guide", "repetition", "trial", "ablation", "regression"]
+#: Why a command was sent: to look, to follow the guide, to do a piece of it again, to follow it with a piece left out, to try what happens if, as the
+#: site's own regression, which only looks, or to keep the watchdog quiet.
+Purpose = Literal["probe", "guide", "repetition", "trial", "ablation", "regression", "watchdog"]
 
 
 @dataclass(frozen=True)

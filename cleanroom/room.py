@@ -13,7 +13,7 @@ from contextlib import ExitStack
 from dataclasses import asdict
 from typing import Self
 
-from cleanroom import delivery, marks
+from cleanroom import marks
 from cleanroom.custody import Watch
 from cleanroom.errors import BadInput, HarnessError, NotOurs, OutOfReach
 from cleanroom.hypervisor import Hypervisor, Instance
@@ -27,9 +27,12 @@ from cleanroom.sweep import find, remove_one
 from cleanroom.tables.machines import Access
 from cleanroom.throwaway import Before, Blankness, Throwaway
 from cleanroom.wait import Waiting, wait_until
+from cleanroom.watchdog import Watchdog
 
 _SSH_PORT = 22
 _JOURNAL_LINES = 20_000
+#: How long a heartbeat under way may take to end (seconds).
+_LAST_BEAT_SECONDS = 30.0
 
 
 class Room:
@@ -45,6 +48,8 @@ class Room:
         self._watch: Watch | None = None
         self._machine: Machine | None = None
         self._beat = threading.Event()
+        self._beating: threading.Thread | None = None
+        self._watchdog: Watchdog | None = None
         self._closed = False
         self._uuid = ""
 
@@ -61,6 +66,8 @@ class Room:
             self.hypervisor.set_config(self.name, {**marks.marks(self.run.id), marks.KEPT: "false"})
             self._grant_access(key)
             machine = self._machine = self._reach(self._wait_for_address(), key)
+            self._begin_beating()
+            self._set_watchdog(machine)
             return Throwaway(self.run.id, machine, recollection.instance, recollection.before, recollection.blank, self._watch)
 
     def open(self) -> Throwaway:
@@ -71,7 +78,7 @@ class Room:
             self._watch = Watch(self.hypervisor, self.name, self.run.record)
             kind = self.hypervisor.instance_type()
             self.hypervisor.create(self.name, kind=kind, config={**marks.marks(self.run.id), **_cloud_init(self.site.access, key)})
-            threading.Thread(target=self._keep_beating, daemon=True).start()
+            self._begin_beating()
             address = self._wait_for_address()
             self._wait_for_agent()
             self._grant_access(key)
@@ -93,9 +100,9 @@ class Room:
                 boot_id=machine.boot_id(),
                 host_key=machine.ssh.host_key,
             )
-            paths = (self.site.bootstrap.machine_path, self.site.certificate.certificate_path, self.site.certificate.key_path)
-            files, _ = delivery.look(machine, paths)
-            return Throwaway(self.run.id, machine, instance, before, self._look_at_blank(machine), self._watch, frozenset(files))
+            blank = self._look_at_blank(machine)
+            self._set_watchdog(machine)
+            return Throwaway(self.run.id, machine, instance, before, blank, self._watch)
 
     def _look_before(self) -> Before:
         server = self.hypervisor.server()
@@ -223,10 +230,24 @@ class Room:
         self.run.record("blank", **asdict(blank))
         return blank
 
+    def _set_watchdog(self, machine: Machine) -> None:
+        """Only once the machine was seen blank: a timer of ours is no part of that."""
+        if self.site.incus.silence:
+            watchdog = Watchdog(machine, self.site.incus.silence, self.run.record)
+            watchdog.begin()
+            self._watchdog = watchdog
+
+    def _begin_beating(self) -> None:
+        self._beating = threading.Thread(target=self._keep_beating, daemon=True)
+        self._beating.start()
+
     def _keep_beating(self) -> None:
-        while not self._beat.wait(marks.BEAT):
+        every = min(marks.BEAT, self.site.incus.silence / 4 or marks.BEAT)
+        while not self._beat.wait(every):
             try:
                 self.hypervisor.set_config(self.name, marks.heartbeat())
+                if self._watchdog is not None:
+                    self._watchdog.renew()
             except HarnessError as problem:
                 self.run.record("heartbeat-missed", problem=problem.problem)
 
@@ -241,11 +262,15 @@ class Room:
         with ExitStack() as stack:  # the last that is pushed comes first; whatever interrupts one, the others come
             if self._watch is not None:
                 stack.callback(self._watch.close)
+            if self._watchdog is not None:
+                stack.callback(self._watchdog.close)
             if self.name in self.hypervisor.guard.owned:
                 stack.callback(self._delete_or_keep)
             if self._machine is not None:
                 stack.callback(self._machine.ssh.close)
                 self._save_journal(self._machine)
+            if self._beating is not None:
+                self._beating.join(_LAST_BEAT_SECONDS)
         self._closed = True
 
     def _check_ours(self) -> None:
@@ -266,6 +291,8 @@ class Room:
         keep = self.run.options.keep
         if self._machine is not None and (keep == "always" or (keep == "on-failure" and self.failed)):
             self.hypervisor.set_config(self.name, {marks.KEPT: "true"})
+            if self._watchdog is not None:
+                self._watchdog.end()
             self.run.record("machine-kept", name=self.name)
             self.run.say(f"kept {self.name}: incus exec {self.name} --project {self.site.incus.project} -- bash; cleanroom sweep --yes removes it")
             return

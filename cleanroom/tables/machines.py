@@ -44,6 +44,7 @@ class Incus(Table):
     create_within: Duration = 120.0
     boot_within: Duration = 180.0
     delete_within: Duration = 60.0
+    silence: Duration = 600.0
 
 
 class Access(Table):
