@@ -21,6 +21,7 @@ _DOORS = {
     "evidence-key": "cleanroom.commands.evidence_key",
     "site": "cleanroom.commands.site",
     "resize": "cleanroom.commands.resize",
+    "verify": "cleanroom.verifier",
     "sweep": "cleanroom.commands.sweep",
     "lab": "lab.commands",
 }

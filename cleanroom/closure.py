@@ -60,9 +60,10 @@ def record_system(machine: Machine, record: Callable[..., object]) -> None:
     system = machine.current_system()
     paths = of(machine, system)
     lines = "".join(f"{path} {paths[path].nar_hash}\n" for path in sorted(paths))
-    hexadecimal = base64.b64decode(paths[system].nar_hash.removeprefix("sha256-")).hex()
-    digest = hashlib.sha256(lines.encode()).hexdigest()
-    record("toplevel", machine=machine.name, path=system, sha256=hexadecimal, closure={"paths": len(paths), "sha256": digest})
+    nar_hash = paths[system].nar_hash
+    closure = {"paths": len(paths), "sha256": hashlib.sha256(lines.encode()).hexdigest()}
+    hexadecimal = base64.b64decode(nar_hash.removeprefix("sha256-")).hex()
+    record("toplevel", machine=machine.name, path=system, nar_hash=nar_hash, sha256=hexadecimal, closure=closure)
 
 
 def check_equal(expected: Closure, seen: Closure, *, where: str) -> None:

@@ -27,16 +27,22 @@ _OWN = {
     "/var/lib/systemd": "systemd's own records",
     "/var/lib/lastlog": "log-ins, which C4 accounts for",
 }
+#: Where files come and go on a machine with nobody at it.
+_PASSING = ("/tmp/", "/var/tmp/", "/var/cache/", "/var/spool/", "/var/lib/dhcp", "/var/lib/NetworkManager/", "/var/lib/chrony/", "/root/.cache/")  # noqa: S108
 
 
 class Deliveries:
     """Watches the commands of one guide on one machine. `around` is the follower's observer.
 
-    `paths` are looked at wherever they lie; of `folders` the state before the first command is told in the ledger too, as a digest.
+    `paths` are looked at wherever they lie; of `folders` the state before the first command is told in the ledger too, as a digest. `blank` are the
+    files of the blank machine: what there is beyond them when the guide begins came by no command of the guide.
     """
 
-    def __init__(self, machine: Machine, paths: Sequence[str], folders: Iterable[str], record: Callable[..., object]) -> None:
+    def __init__(
+        self, machine: Machine, paths: Sequence[str], folders: Iterable[str], record: Callable[..., object], *, blank: frozenset[str] | None = None
+    ) -> None:
         self._machine = machine
+        self._blank = blank
         self._paths = paths
         self._folders = tuple(folders)
         self._record = record
@@ -50,7 +56,8 @@ class Deliveries:
         if self.before is None:
             self.before = before
             folders = {folder: machine_files.digest(machine_files.below(before, folder)) for folder in self._folders}
-            self._record("files-before", machine=self._machine.name, files=len(before), folders=folders)
+            appeared = None if self._blank is None else sorted(path for path in set(before) - self._blank if not path.startswith(_PASSING))
+            self._record("files-before", machine=self._machine.name, files=len(before), folders=folders, appeared=appeared)
         yield
         if command.place == "operator":
             after = self._look(command)
@@ -61,14 +68,29 @@ class Deliveries:
             self._record("delivery-watched", number=command.number, by=command.where, files=len(after), delivered=len(changed))
 
     def _look(self, command: Command) -> dict[str, File]:
-        without = {**machine_files.not_files(self._machine), **_OWN}
-        files = machine_files.inventory(self._machine, ("/",), without)
-        hidden = [path for path in self._paths if any(path.startswith(f"{place}/") for place in without)]
-        for path in hidden:
-            if self._machine.exists(path):
-                files |= machine_files.inventory(self._machine, (path,), {})
+        files, without = look(self._machine, self._paths)
         self._record("inventory-of-files", around=command.number, files=len(files), bytes=sum(each.size for each in files.values()), without=without)
         return files
+
+
+def look(machine: Machine, paths: Sequence[str]) -> tuple[dict[str, File], dict[str, str]]:
+    """Every file of the machine but where it writes of its own accord, `paths` wherever they lie; and what was left out, with the reasons."""
+    without = {**machine_files.not_files(machine), **_OWN}
+    files = machine_files.inventory(machine, ("/",), without)
+    for path in (path for path in paths if any(path.startswith(f"{place}/") for place in without)):
+        if machine.exists(path):
+            files |= machine_files.inventory(machine, (path,), {})
+    return files, without
+
+
+def check_nothing_appeared(ledger: Ledger, machine: Machine) -> None:
+    """From the first look at the blank machine to the guide's first command no file appeared but where a machine puts such things itself."""
+    event = next((event for event in ledger.of("files-before") if event["machine"] == machine.name), None)
+    if event is None or event["appeared"] is None:
+        raise HarnessError("cannot tell what appeared before the guide's first command: nobody looked twice", where=machine.where)
+    if event["appeared"]:
+        seen = f"{len(event['appeared'])} appeared: {', '.join(event['appeared'][:5])}"
+        raise CheckFailed("nobody brings a file to the machine before the guide does", seen=seen, where=machine.where)
 
 
 def check_watched(ledger: Ledger, guide: Guide) -> None:

@@ -38,7 +38,7 @@ def write(folder: Path, events: Sequence[Event], signer: Signer | None) -> Path:
     try:
         if signer is not None:
             (folder / PUBLIC_KEY).write_text(signer.public, encoding="ascii")
-        payload = json.dumps(statement(folder, events, signer), ensure_ascii=False, indent=1).encode()
+        payload = json.dumps(statement(folder, events, signer), indent=1).encode()
         path = folder / (ENVELOPE if signer is not None else UNSIGNED)
         path.write_bytes(payload if signer is None else json.dumps(envelope(payload, signer), indent=1).encode())
     except OSError as problem:

@@ -13,7 +13,7 @@ from contextlib import ExitStack
 from dataclasses import asdict
 from typing import Self
 
-from cleanroom import marks
+from cleanroom import delivery, marks
 from cleanroom.custody import Watch
 from cleanroom.errors import BadInput, HarnessError, NotOurs, OutOfReach
 from cleanroom.hypervisor import Hypervisor, Instance
@@ -100,9 +100,11 @@ class Room:
                 boot_id=machine.boot_id(),
                 host_key=machine.ssh.host_key,
             )
+            paths = (self.site.bootstrap.machine_path, self.site.certificate.certificate_path, self.site.certificate.key_path)
+            files, _ = delivery.look(machine, paths)
             blank = self._look_at_blank(machine)
             self._set_watchdog(machine)
-            return Throwaway(self.run.id, machine, instance, before, blank, self._watch)
+            return Throwaway(self.run.id, machine, instance, before, blank, self._watch, frozenset(files))
 
     def _look_before(self) -> Before:
         server = self.hypervisor.server()

@@ -7,6 +7,7 @@ Refuses: to reuse a folder, or to let a line into the transcript that the redact
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import json
 import threading
 import time
@@ -16,7 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from cleanroom import scratch
+from cleanroom import __version__, scratch
 from cleanroom.errors import HarnessError
 from cleanroom.ledger import Ledger
 from cleanroom.marks import new_run_id
@@ -65,7 +66,7 @@ class Run:
         self.signer: Signer | None = None
         self._times = reports / ".last-times.json"
         self._open_phases: list[str] = []
-        self.record("run-began", run=self.id, role=options.role, keep=options.keep, reuse=options.reuse)
+        self.record("run-began", run=self.id, role=options.role, keep=options.keep, reuse=options.reuse, suite=__version__)
 
     def sign_with(self, signer: Signer) -> None:
         """Have the run's evidence signed. The public half goes into the ledger, so that nobody can put another signature under it afterwards."""
@@ -80,9 +81,11 @@ class Run:
         self._announce(self.redactor.clean(line))
 
     def transcript(self, text: str) -> None:
-        """Append to `transcript.txt`; redacted."""
-        with self._lock, (self.folder / "transcript.txt").open("a", encoding="utf-8") as file:
-            file.write(self.redactor.clean(text))
+        """Append a piece to `transcript.txt`, redacted, and record its digest: the ledger then vouches for every piece and for their order."""
+        piece = self.redactor.clean(text).encode(errors="backslashreplace")
+        with self._lock, (self.folder / "transcript.txt").open("ab") as file:
+            file.write(piece)
+            self.record("transcript", bytes=len(piece), sha256=hashlib.sha256(piece).hexdigest())
 
     @contextmanager
     def phase(self, name: str) -> Iterator[None]:

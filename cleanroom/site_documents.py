@@ -1,7 +1,7 @@
 """A site's documents as evidence is judged by them: the one that makes the claim, and all that may not contradict it.
 
-Knows: which files of base and of this side they are.
-Refuses: to leave one out because of its name: whatever is text in base is read.
+Knows: which files of base, of secrets and of this side they are.
+Refuses: to leave one out because of its name: whatever is text in a repository is read.
 """
 
 from __future__ import annotations
@@ -39,9 +39,10 @@ def record_folder(site: Site, run: str) -> tuple[Path, Path]:
     return site.evidence.records / run, site.evidence.trusted_key
 
 
-def everything(site: Site, base: Repository) -> Mapping[str, bytes]:
-    """Every text of base, and the documents that the site keeps on this side, by their paths."""
+def everything(site: Site, base: Repository, secrets: Repository) -> Mapping[str, bytes]:
+    """Every text of both repositories, and the documents that the site keeps on this side, by their paths; those of secrets begin with `secrets:`."""
     found = {entry.path: base.read(entry.path) for entry in base.entries() if entry.mode in _FILES}
+    found |= {f"secrets:{entry.path}": secrets.read(entry.path) for entry in secrets.entries() if entry.mode in _FILES}
     texts = {path: content for path, content in found.items() if _is_document(path) or _is_text(content)}
     local = [path for path in (site.evidence.document_file, *site.evidence.local_documents) if path is not None]
     return {**texts, **{str(path): _local(path) for path in local}}

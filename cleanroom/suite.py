@@ -18,7 +18,6 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-from cleanroom import __version__
 from cleanroom.errors import HarnessError
 
 #: What takes part in a run, from the suite's root.
@@ -83,7 +82,6 @@ def surroundings() -> dict[str, Any]:
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     packages = {found.metadata["Name"]: found.version for found in metadata.distributions()}
     return {
-        "suite": __version__,
         "python": platform.python_version(),
         "system": f"{platform.system()} {platform.release()} {platform.machine()}",
         "processors": os.cpu_count(),

@@ -49,6 +49,8 @@ class Throwaway:
     before: Before
     blank: Blankness
     watch: Watch
+    #: Its files when it was blank, by path; None if nobody looked then.
+    files: frozenset[str] | None = None
 
     def check_identity(self) -> None:
         """Its UUID is none that the hypervisor had given before."""

@@ -6,19 +6,24 @@ Refuses: to reach PASSED by running less, and to let our own trouble count as th
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 from cleanroom.ledger import Event
 
 Word = Literal["PASSED", "FAILED", "INCOMPLETE"]
 EvidenceClass = Literal["ACCEPTANCE", "LAB", "DEV"]
 
+_WHOLE = [("setup", "passed"), ("call", "passed"), ("teardown", "passed")]
+#: Words on pytest's command line that no adversary says.
+_WARM = ("--role builder", "--role=builder", "--reuse")
+
 
 @dataclass(frozen=True)
 class Outcome:
-    """What became of one scenario: `passed`, `failed` (the site), `error` (us), `skipped`, `unfinished`."""
+    """What became of one scenario: `passed`, `failed` (the site), `error` (us), `skipped` (expected to fail is as good), `unfinished`."""
 
     scenario: str
     state: str
@@ -41,10 +46,13 @@ def judge(events: Sequence[Event]) -> Judged:
     outcomes = {outcome.scenario: outcome for outcome in scenario_outcomes(events)}
     failed = [outcome for outcome in outcomes.values() if outcome.state == "failed"]
     reasons = [f"failed: {outcome.scenario}" for outcome in failed]
-    gaps = list(_gaps(events, outcomes))
+    gaps = [*_unproven(events, outcomes), *_left(events), *_undeclared(events), *_unended(events, outcomes)]
     narrow = list(_not_asked_for(events, outcomes))
-    word: Word = "FAILED" if failed else "INCOMPLETE" if gaps or narrow else "PASSED"
-    return Judged(word, _evidence_class(events, complete=not gaps and not narrow), (*reasons, *gaps, *narrow), blocked=bool(failed or gaps))
+    # What a part of the scenarios does not need, the whole of them does.
+    missing = [] if narrow else list(_unsaid(events))
+    word: Word = "FAILED" if failed else "INCOMPLETE" if gaps or narrow or missing else "PASSED"
+    complete = not gaps and not narrow and not missing
+    return Judged(word, _evidence_class(events, complete=complete), (*reasons, *gaps, *missing, *narrow), blocked=bool(failed or gaps or missing))
 
 
 def scenario_outcomes(events: Iterable[Event]) -> Iterator[Outcome]:
@@ -62,36 +70,87 @@ def scenario_outcomes(events: Iterable[Event]) -> Iterator[Outcome]:
 
 
 def _state(phases: Sequence[Event]) -> str:
+    """A scenario passed if it was set up, called and torn down, each once, in this order, and nobody expected anything else."""
     if any(event["outcome"] == "failed" and event.get("trouble") == "check" for event in phases):
         return "failed"
     if any(event["outcome"] == "failed" for event in phases):
         return "error"
-    if any(event["outcome"] == "skipped" for event in phases):
+    if any(event["outcome"] == "skipped" or event.get("expected_to_fail") for event in phases):
         return "skipped"
-    done = {event["phase"] for event in phases if event["outcome"] == "passed"}
-    return "passed" if done == {"setup", "call", "teardown"} else "unfinished"
+    return "passed" if [(event["phase"], event["outcome"]) for event in phases] == _WHOLE else "unfinished"
 
 
-def _gaps(events: Sequence[Event], outcomes: dict[str, Outcome]) -> Iterator[str]:
-    """What keeps a run from being complete, though it was asked for."""
+def _unproven(events: Sequence[Event], outcomes: dict[str, Outcome]) -> Iterator[str]:
+    """Scenarios that were asked for and do not count: not passed through no fault of the site, without a step, or of no feature file."""
     if not outcomes:
         yield "no scenario ran"
-    for outcome in outcomes.values():
+    known = {entry["identity"] for event in events if event["kind"] == "inventory" for entry in event["scenarios"]}
+    steps = {kind: [e["scenario"] for e in events if e["kind"] == kind] for kind in ("step-began", "step-passed")}
+    for scenario, outcome in outcomes.items():
         if outcome.state in {"error", "skipped", "unfinished"}:
-            yield f"{outcome.state}: {outcome.scenario}"
-    made = {event["instance"] for event in events if event["kind"] == "hypervisor" and event["action"] == "create"}
-    gone = {event["name"] for event in events if event["kind"] == "machine-gone"}
-    for name in sorted(made - gone):
+            yield f"{outcome.state}: {scenario}"
+        elif outcome.state == "passed" and (scenario not in steps["step-passed"] or not _same(steps, scenario)):
+            yield f"not every step was seen to pass: {scenario}"
+        if known and scenario not in known:
+            yield f"in no feature file: {scenario}"
+
+
+def _same(steps: dict[str, list[str]], scenario: str) -> bool:
+    return steps["step-began"].count(scenario) == steps["step-passed"].count(scenario)
+
+
+def _left(events: Sequence[Event]) -> Iterator[str]:
+    """What was made and not seen to be gone."""
+    standing: dict[str, None] = {}
+    for event in events:
+        if event["kind"] == "hypervisor" and event["action"] == "create":
+            standing[event["instance"]] = None
+        elif event["kind"] == "machine-gone":
+            standing.pop(event["name"], None)
+    for name in sorted(standing):
         yield f"the throwaway {name} was not seen to be gone"
     for event in events:
-        if event["kind"] == "left-behind":
+        if event["kind"] == "left-behind" and event["items"]:
             yield f"left behind: {', '.join(event['items'])}"
+
+
+def _undeclared(events: Sequence[Event]) -> Iterator[str]:
+    """Facts that are not what was declared: revisions, image, bootstrap key."""
+    settings: Mapping[str, Any] = next((event["settings"] for event in events if event["kind"] == "site"), {})
+    images = {event["declared_image"] for event in events if event["kind"] == "before"}
+    images |= {pinned for pinned in [settings.get("incus", {}).get("image_fingerprint")] if pinned}
+    if len(images) > 1:
+        yield f"the image is not the declared one: {', '.join(sorted(str(image)[:12] for image in images))}"
+    for event in events:
+        if event["kind"] == "machine" and event.get("image") not in images:
+            yield f"{event['name']} was not made from the declared image"
+        elif event["kind"] == "revision":
+            declared = settings.get(event["repository"], {}).get("revision", "")
+            if re.fullmatch("[0-9a-f]{40}", declared) and event["commit"] != declared:
+                yield f"the revision of {event['repository']} is not the declared one"
+    keys = {event["sha256"] for event in events if event["kind"] == "bootstrap-key"}
+    path = settings.get("bootstrap", {}).get("machine_path")
+    if any(event["kind"] == "delivered" and event["path"] == path and event["sha256"] not in keys for event in events):
+        yield "the key that was delivered is not the bootstrap key"
+
+
+def _unended(events: Sequence[Event], outcomes: dict[str, Outcome]) -> Iterator[str]:
     ended = next((event for event in events if event["kind"] == "run-ended"), None)
-    if ended is not None and ended["exit_status"] not in {0, 1}:
-        yield f"pytest ended with {ended['exit_status']}: interrupted, misused, or broken itself"
     if ended is None:
         last = next((f"{e['scenario']}, {e['step']}" for e in reversed(events) if e["kind"].startswith("step-")), "no step")
         yield f"the run did not end; the last step was: {last}"
+    elif ended["exit_status"] not in {0, 1}:
+        yield f"pytest ended with {ended['exit_status']}: interrupted, misused, or broken itself"
+    elif ended["exit_status"] == 1 and not any(outcome.state in {"failed", "error"} for outcome in outcomes.values()):
+        yield "pytest ended with 1, and no scenario says why"
+
+
+def _unsaid(events: Sequence[Event]) -> Iterator[str]:
+    """Facts that a run of all scenarios must have recorded."""
+    told = {event["kind"] for event in events} | {f"revision of {event['repository']}" for event in events if event["kind"] == "revision"}
+    for fact in ("site", "revision of base", "revision of secrets", "bootstrap-key", "machine", "toplevel"):
+        if fact not in told:
+            yield f"not recorded: {fact}"
 
 
 def _not_asked_for(events: Sequence[Event], outcomes: dict[str, Outcome]) -> Iterator[str]:
@@ -105,14 +164,32 @@ def _not_asked_for(events: Sequence[Event], outcomes: dict[str, Outcome]) -> Ite
 
 
 def _evidence_class(events: Sequence[Event], *, complete: bool) -> EvidenceClass:
-    began = next((event for event in events if event["kind"] == "run-began"), None)
     site = next((event for event in events if event["kind"] == "site"), None)
-    machines = [event for event in events if event["kind"] == "machine"]
-    cold = began is not None and began["role"] == "adversary" and began["keep"] == "never" and not began["reuse"]
-    if site is None or not cold:
+    if site is None or not _is_cold(events):
         return "DEV"
-    if site["site_kind"] == "lab":
+    if site["site_kind"] == "lab" or site["settings"].get("kind") == "lab":
         return "LAB"
-    signed = any(event["kind"] == "signing" for event in events)
-    virtual = bool(machines) and all(event["type"] == "virtual-machine" for event in machines)
-    return "ACCEPTANCE" if signed and virtual and complete else "DEV"
+    told = {event["kind"]: event for event in events}
+    committed = "suite" in told and told["suite"]["commit"] is not None and not told["suite"]["dirty"]
+    return "ACCEPTANCE" if complete and committed and "signing" in told and _is_virtual(events) else "DEV"
+
+
+def _is_cold(events: Sequence[Event]) -> bool:
+    """The adversary's role, nothing kept, nothing reused - by the options, and by what happened."""
+    began = next((event for event in events if event["kind"] == "run-began"), None)
+    asked = began is not None and began["role"] == "adversary" and began["keep"] == "never" and not began["reuse"]
+    line = " ".join(word for event in events if event["kind"] == "host" for word in event["arguments"])
+    return (
+        asked and not any(warm in line for warm in _WARM) and not any(event["kind"] == "machine-kept" or "recalled_from" in event for event in events)
+    )
+
+
+def _is_virtual(events: Sequence[Event]) -> bool:
+    """Every throwaway was a virtual machine: by its own type, by what the hypervisor told of it, and by what its server can make."""
+    machines = [event["type"] for event in events if event["kind"] == "machine"]
+    told = [
+        (event.get("context") or {}).get("type", "") for event in events if event["kind"] == "lifecycle" and event["action"] == "instance-created"
+    ]
+    servers = [event for event in events if event["kind"] == "server"]
+    able = bool(servers) and all(any("qemu" in driver for driver in event["drivers"]) for event in servers)
+    return able and bool(machines) and set(machines) == {"virtual-machine"} and "container" not in told

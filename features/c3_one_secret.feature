@@ -19,7 +19,8 @@ Feature: C3 - all secrets are in git, with one exception
   Scenario: One file was delivered, and it is the key
     Given a throwaway that did not exist before this run
     When the install guide is followed on it
-    Then each command that the operator ran was watched for what it delivered
+    Then no file appeared on it between the first look at it and the guide's first command
+    And each command that the operator ran was watched for what it delivered
     And exactly the bootstrap key was delivered
     And nothing but the suite's own access was put into the machine beside the guide
 
@@ -29,7 +30,7 @@ Feature: C3 - all secrets are in git, with one exception
     When everything that entered it is listed: by whom, which way, what, how many bytes, with which digest
     Then each entry of the list is told in full
     And no byte went over the suite's channels or the guide's own that no entry accounts for
-    And each path in its store comes from the image, from git or a cache on the list, or was built for its system
+    And each path in its store comes from the image, from git or a cache on the list, or was built on it
 
   @w4
   Scenario: The key is sufficient

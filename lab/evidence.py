@@ -6,6 +6,7 @@ Refuses: to write down a fact of its own: the document is the run's REVIEW.md, w
 
 from __future__ import annotations
 
+import contextlib
 import datetime
 import json
 import shutil
@@ -98,34 +99,42 @@ def is_young(state: State) -> bool:
 
 
 def _run_suite(state: State, report: Report) -> int:
-    """Run every scenario but C5's on the lab's site, as its owner would, and return pytest's exit status. On Ctrl-C it is given time to clean up."""
-    root, records = suite.root(), folder(state) / RECORDS
+    """Run every scenario but C5's on the lab's site, as its owner would, and return pytest's exit status. Whoever ends us lets it clean up first."""
+    records, log = folder(state) / RECORDS, state.logs / "evidence.log"
     records.mkdir(parents=True, exist_ok=True)
-    argv = [sys.executable, "-m", "pytest", "features", "-q", "-m", "not c5", "--site", state.site_file, "--reports", records]
+    # Should we be killed, the kernel ends it as Ctrl-C would, and it deletes its machine.
+    argv = ["setpriv", "--pdeathsig", "TERM", sys.executable, "-m", "pytest", "features", "-q", "-m", "not c5"]
+    argv += ["--site", str(state.site_file), "--reports", str(records), "--signing-key", str(state.keys / SIGNING_KEY)]
     kept = {key: value for key, value in environment().items() if not key.startswith(("CLEANROOM_", "PYTEST_"))}
     env = {**kept, "CLEANROOM_LAB": str(state.folder)}
-    log = state.logs / "evidence.log"
-    deadline = time.monotonic() + _SECONDS
     with (
         log.open("w") as sink,
         subprocess.Popen(
-            [*map(str, argv), "--signing-key", str(state.keys / SIGNING_KEY)],
-            cwd=root, env=env, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, start_new_session=True,
+            argv, cwd=suite.root(), env=env, stdin=subprocess.DEVNULL, stdout=sink, stderr=subprocess.STDOUT, start_new_session=True
         ) as process,
-    ):  # fmt: skip
+    ):
         try:
-            for line in process.stdout or ():
-                sink.write(line)
-                sink.flush()
-                if "[clean room]" in line:
-                    report(f"lab: evidence: {line.partition('[clean room]')[2].strip()}")
-                if time.monotonic() > deadline:
-                    raise HarnessError(f"the lab's own run still ran after {show_duration(_SECONDS)}", where=str(log))
-            ended = process.wait()
+            ended = _watch(process, log, report)
         except BaseException:
             process.terminate()
             process.wait(_GIVE_UP_SECONDS)
             raise
     if not (records / "latest" / REVIEW).exists():
         raise HarnessError(f"the lab's own run left no record; it ended with {ended}", where=str(log))
+    return ended
+
+
+def _watch(process: subprocess.Popen[bytes], log: Path, report: Report) -> int:
+    """Tell the run's phases as they come, until it is over."""
+    deadline, told = time.monotonic() + _SECONDS, 0
+    ended: int | None = None
+    while ended is None:
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            ended = process.wait(0.5)
+        lines = [line for line in log.read_text(errors="replace").split("\n")[:-1] if "[clean room]" in line]
+        for line in lines[told:]:
+            report(f"lab: evidence: {line.partition('[clean room]')[2].strip()}")
+        told = len(lines)
+        if time.monotonic() > deadline:
+            raise HarnessError(f"the lab's own run still ran after {show_duration(_SECONDS)}", where=str(log))
     return ended

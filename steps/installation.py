@@ -56,7 +56,7 @@ def channels_are_accounted_for(run: Run, throwaway: Throwaway) -> None:
     inputs.check_channels(run.ledger, throwaway.machine)
 
 
-@then("each path in its store comes from the image, from git or a cache on the list, or was built for its system")
+@then("each path in its store comes from the image, from git or a cache on the list, or was built on it")
 def store_is_accounted_for(run: Run, throwaway: Throwaway) -> None:
     inputs.check_store(run.ledger, throwaway.machine)
 

@@ -52,6 +52,11 @@ def document_names_one(base: Repository, site: Site) -> None:
     out_of_band.check_one(library.read_one(base, site.base.secrets_document), key_path=site.bootstrap.machine_path)
 
 
+@then("no file appeared on it between the first look at it and the guide's first command")
+def nothing_appeared(run: Run, throwaway: Throwaway) -> None:
+    delivery.check_nothing_appeared(run.ledger, throwaway.machine)
+
+
 @then("each command that the operator ran was watched for what it delivered")
 def deliveries_watched(run: Run, guide: Guide) -> None:
     delivery.check_watched(run.ledger, guide)

@@ -7,11 +7,11 @@ import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
-from lab.names import BASE
+from lab.names import BASE, PROJECT
 from lab.repositories import bare
 from lab.state import State
 from lab.variant import Trees
-from tests.sabotage.bench import Bench, Sabotage
+from tests.sabotage.bench import Bench, Moment, Sabotage
 from tests.sabotage.edits import GUIDE, INSTALL_SECRETS, RECONCILE, after_rebuild, base, both, reseal, secret_value
 
 FEATURE = "c3_one_secret.feature"
@@ -34,6 +34,8 @@ ONE_KEY = "There is one private key, in one place"
 _KEY_FILE = "/var/lib/sops-nix/key.txt"
 
 
+#: The first question to the blank machine after its files were listed.
+_SEEN_BLANK = Moment("command", {"argv": ["docker", "info", "--format", "{{.Swarm.LocalNodeState}}"]})
 #: A block of the guide that sends 200 kB to where C3.3 lists no files.
 _SMUGGLED = "```sh operator\nhead -c 200000 /dev/urandom | ssh root@\"$MACHINE\" 'cat > /run/blob'\n```"
 
@@ -126,6 +128,15 @@ SABOTAGES = (
         feature=FEATURE,
         reddens={DELIVERED: "byte for byte"},
         edit=base(GUIDE, '< "$BOOTSTRAP_KEY"', '< <(cat "$BOOTSTRAP_KEY"; echo "# by hand")'),
+    ),
+    Sabotage(
+        name="brought-before-the-guide",
+        story="somebody brings a file before the guide begins, by the way that Incus tells nobody of",
+        feature=FEATURE,
+        options=("-k", "delivered"),
+        own_site=True,
+        during=(_SEEN_BLANK, lambda bench: bench.incus("file", "push", "-", f"{bench.throwaway}/root/helper", "--project", PROJECT, stdin=b"x")),
+        reddens={DELIVERED: "/root/helper"},
     ),
     Sabotage(
         name="bytes-that-arrive-in-no-file",

@@ -55,14 +55,17 @@ def beginning(scenarios: Sequence[dict[str, Any]], *, unasked: Sequence[dict[str
     titles = {FILE: "C4 - a blank machine becomes cc-ci by its own guide"}
     return [
         event("run-began", **{"run": RUN, "role": "adversary", "keep": "never", "reuse": False, "suite": "0.1.0", "python": "3.11.7"} | asked),
+        event("suite", digest="a" * 64, files=3, commit="b" * 40, dirty=False),
         event("inventory", files=files, titles=titles, scenarios=[*scenarios, *unasked]),
         event("selected", scenarios=list(scenarios)),
         event("site", name="small", site_kind=kind, digest="d" * 64, settings={"schema_version": 1, "domain": "ci.example.org"}),
         event("revision", repository="base", url="https://forge/base", commit="c" * 40),
         event("revision", repository="secrets", url="https://forge/secrets", commit="e" * 40),
+        event("bootstrap-key", recipients=["age1example"], sha256="4" * 64),
         event("toplevel", path="/nix/store/abc-nixos-system-small", sha256="9" * 64),
         event("certificate", fingerprint="5" * 64),
-        event("server", version="6.0.4", drivers=["lxc"], clock="2026-11-24T02:15:00+00:00"),
+        event("server", version="6.0.4", drivers=["lxc"] if kind == "lab" else ["lxc", "qemu"], clock="2026-11-24T02:15:00+00:00"),
+        event("before", began="2026-11-24T02:15:00+00:00", uuids=[], namesake=None, declared_image="f" * 64),
         event("phase-began", name="provision"),
         event("hypervisor", action="create", instance="throwaway", expects=["instance-created"]),
         event("lifecycle", action="instance-created", instance="throwaway", requestor={"username": "root", "protocol": "unix"}, context=None),

@@ -32,6 +32,8 @@ NOT_OURS = "lab/site/"
 
 LONGEST_FUNCTION = 45
 LONGEST_FILE = 450
+#: The verifier is one file on purpose: it is handed to who shall not need the suite. tests/unit/test_verifier.py says how long it may be.
+ONE_FILE = "cleanroom/verifier.py"
 
 
 @dataclass(frozen=True)
@@ -108,7 +110,7 @@ def says_what_it_knows(source: Source) -> Iterator[str]:
 
 def is_short(source: Source) -> Iterator[str]:
     lines = len(source.text.splitlines())
-    if lines > LONGEST_FILE:
+    if lines > LONGEST_FILE and source.path != ONE_FILE:
         yield f"{source.path} has {lines} lines"
     for node in ast.walk(source.tree):
         if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):

@@ -89,7 +89,7 @@ def test_the_files_are_the_golden_ones(name: str, run: str) -> None:
 def test_the_static_half_is_the_scenario_that_compares_the_canonical_host() -> None:
     assert STATIC in [planned.identity for planned in inventory.read(FEATURES).scenarios]
     scenario = ledgers.planned(STATIC.split(": ")[1], STATIC.split(": ")[0])
-    whole = [*ledgers.beginning([scenario]), *ledgers.passing(STATIC), *ledgers.ending()]
+    whole = [*ledgers.beginning([scenario]), *ledgers.passing(STATIC, "Then it runs it"), *ledgers.ending()]
     assert "LAB: the canonical host ran the system that the flake builds" in claims.review(ledgers.chained(whole))
     red = [*ledgers.beginning([scenario]), ledgers.phase(STATIC, "setup", "failed", **ledgers.CHECK), *ledgers.ending(1)]
     assert "LAB: nothing is claimed; the comparison with the canonical host: failed; the run: FAILED." in claims.review(ledgers.chained(red))

@@ -153,4 +153,5 @@ def test_the_system_is_recorded_as_evidence_names_it(notes: Notes) -> None:
     record_system(cast(Machine, Store()), notes.record)
     lines = f"{STORE}/{SYSTEM} {HASHES['system']}\n{STORE}/{LIB} {HASHES['lib']}\n"
     closure = {"paths": 2, "sha256": hashlib.sha256(lines.encode()).hexdigest()}
-    assert notes == [{"n": 0, "kind": "toplevel", "machine": "m", "path": f"{STORE}/{SYSTEM}", "sha256": "00" * 32, "closure": closure}]
+    named = {"path": f"{STORE}/{SYSTEM}", "nar_hash": HASHES["system"], "sha256": "00" * 32}
+    assert notes == [{"n": 0, "kind": "toplevel", "machine": "m", **named, "closure": closure}]

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import hashlib
 from pathlib import Path
+from types import SimpleNamespace
+from typing import cast
 
 import pytest
 
@@ -11,6 +13,7 @@ from cleanroom import delivery
 from cleanroom.errors import CheckFailed, HarnessError
 from cleanroom.guide import parse
 from cleanroom.ledger import Ledger
+from cleanroom.machine import Machine
 
 GUIDE = parse("```sh operator\nscp $BOOTSTRAP_KEY root@$MACHINE:/key\n```\n\n```sh\nrebuild\n```\n", file="docs/install.md", within=60)
 KEY = b"AGE-SECRET-KEY-1TEST\n"
@@ -48,6 +51,22 @@ def test_a_second_file_is_red_and_named(ledger: Ledger, key_file: Path) -> None:
     watched(ledger, key=KEY, helper=b"more")
     with pytest.raises(CheckFailed, match=r"/helper \(4 bytes, by docs/install\.md:2\)"):
         check(ledger, key_file)
+
+
+@pytest.mark.parametrize(("appeared", "problem"), [(["/root/helper"], CheckFailed), (None, HarnessError)])
+def test_a_file_that_appeared_before_the_guide_began(ledger: Ledger, appeared: list[str] | None, problem: type[Exception]) -> None:
+    machine = cast(Machine, SimpleNamespace(name="throwaway", where="throwaway"))
+    ledger.record("files-before", machine="another", files=1, folders={}, appeared=["/x"])
+    with pytest.raises(HarnessError, match="nobody looked twice"):
+        delivery.check_nothing_appeared(ledger, machine)
+    ledger.record("files-before", machine="throwaway", files=1, folders={}, appeared=appeared)
+    with pytest.raises(problem, match=r"/root/helper|nobody looked twice"):
+        delivery.check_nothing_appeared(ledger, machine)
+
+
+def test_nothing_appeared(ledger: Ledger) -> None:
+    ledger.record("files-before", machine="throwaway", files=1, folders={}, appeared=[])
+    delivery.check_nothing_appeared(ledger, cast(Machine, SimpleNamespace(name="throwaway", where="throwaway")))
 
 
 def test_nothing_at_all_is_red(ledger: Ledger, key_file: Path) -> None:

@@ -18,9 +18,12 @@ from cleanroom import evidence, ledger, report, signing
 from cleanroom.errors import HarnessError
 from cleanroom.run import Options, Run
 from cleanroom.signing import Signer
+from tests.forgeries import genuine
 
-NEW, BLANK = "c4.feature: The machine is new", "c4.feature: The machine is blänk"
-COMMIT = "c" * 40
+ROWS = [f"c1_split.feature: Each name answers [{row}]" for row in ("drone | 200", "a|b | 2 \\ 0")]
+LAST = "deeper/c4_cleanroom.feature: Nothing but the guide changed the machine"
+ALL = ["c1_split.feature: Secrets hold secrets", *ROWS, LAST]
+COMMITS = {"base": "b" * 40, "secrets": "5" * 40}
 
 
 @pytest.fixture
@@ -33,21 +36,9 @@ def ended(tmp_path: Path, signer: Signer | None, *, failing: bool = False) -> Ru
     run = Run(tmp_path / "reports", Options(), announce=lambda _line: None)
     if signer is not None:
         run.sign_with(signer)
-    run.record("suite", digest="d" * 64, files=3, commit=None, dirty=False)
-    planned = [{"identity": name, "line": 1, "on_request": False} for name in (NEW, BLANK)]
-    run.record("inventory", files={"c4.feature": "e" * 64}, scenarios=planned)
-    run.record("selected", scenarios=planned)
-    run.record("site", name="small", site_kind="lab", digest="f" * 64, settings={})
-    for repository in ("base", "secrets"):
-        run.record("revision", repository=repository, url=f"https://forge.example/{repository}", commit=COMMIT)
-    run.record("before", began="now", uuids=[], namesake=None, declared_image="a" * 64)
-    run.record("toplevel", machine="m", path="/nix/store/x-system", sha256="b" * 64, closure={"paths": 1, "sha256": "0" * 64})
-    for name in (NEW, BLANK):
-        for phase in ("setup", "call", "teardown"):
-            failed = {"outcome": "failed", "trouble": "check"} if failing and (name, phase) == (BLANK, "call") else {"outcome": "passed"}
-            run.record("scenario-phase", scenario=name, phase=phase, seconds=0.1, **failed)
-    run.transcript("what the guide printed\n")
-    (run.folder / "journal" / "m.log").write_text("what the machine logged\n")
+    genuine.tell(run, genuine.checkout(tmp_path / "suite"), kind="lab", virtual=False)
+    if failing:
+        run.record("scenario-phase", scenario=LAST, phase="call", outcome="failed", trouble="check", seconds=0.1)
     run.close(exit_status=int(failing))
     report.write(run.folder, run.ledger.events)
     evidence.write(run.folder, run.ledger.events, signer)
@@ -81,13 +72,12 @@ def test_the_statement_is_an_in_toto_test_result(tmp_path: Path, signer: Signer)
     assert (told["_type"], told["predicateType"]) == ("https://in-toto.io/Statement/v1", "https://in-toto.io/attestation/test-result/v0.1")
     text = (run.folder / ledger.NAME).read_bytes()
     assert told["subject"] == [
-        {"name": "base", "uri": "https://forge.example/base", "digest": {"gitCommit": COMMIT}},
-        {"name": "secrets", "uri": "https://forge.example/secrets", "digest": {"gitCommit": COMMIT}},
-        {"name": "toplevel", "uri": "/nix/store/x-system", "digest": {"sha256": "b" * 64}},
+        *({"name": name, "uri": f"https://git.example.org/{name}", "digest": {"gitCommit": commit}} for name, commit in COMMITS.items()),
+        {"name": "toplevel", "uri": genuine.SYSTEM, "digest": {"sha256": "a" * 64}},
         {"name": "ledger.ndjson", "digest": {"sha256": hashlib.sha256(text).hexdigest()}},
     ]
     predicate = told["predicate"]
-    assert (predicate["result"], predicate["passedTests"], predicate["failedTests"]) == ("PASSED", [NEW, BLANK], [])
+    assert (predicate["result"], predicate["passedTests"], predicate["failedTests"]) == ("PASSED", ALL, [])
     own = predicate["cleanroom"]
     assert (own["run"], own["verdict"], own["class"], own["signing"]) == (run.id, "PASSED", "LAB", signer.keyid)
     assert (own["events"], own["head"]) == (len(run.ledger.events), run.ledger.head)
@@ -98,14 +88,14 @@ def test_every_file_of_the_folder_is_named_with_its_digest(tmp_path: Path, signe
     named = {each["name"]: each["digest"]["sha256"] for each in opened(run)["predicate"]["configuration"]}
     files = {path.relative_to(run.folder).as_posix(): path for path in run.folder.rglob("*") if path.is_file()}
     files = {name: path for name, path in files.items() if name not in {evidence.ENVELOPE, ledger.NAME}}
-    assert {"junit.xml", "report.html", "transcript.txt", "public.pem", "journal/m.log"} <= files.keys()
+    assert {"junit.xml", "report.html", "transcript.txt", "public.pem", f"journal/{genuine.MACHINE}.log"} <= files.keys()
     assert {name: hashlib.sha256(path.read_bytes()).hexdigest() for name, path in files.items()}.items() <= named.items()
-    assert named.keys() - files.keys() == {"suite", "features/c4.feature", "site file", "image"}
+    assert named.keys() - files.keys() == {"suite", "features/c1_split.feature", "features/deeper/c4_cleanroom.feature", "site file", "image"}
 
 
 def test_a_run_that_did_not_pass_says_failed_to_who_knows_no_other_word(tmp_path: Path, signer: Signer) -> None:
     predicate = opened(ended(tmp_path, signer, failing=True))["predicate"]
-    assert (predicate["result"], predicate["failedTests"], predicate["cleanroom"]["verdict"]) == ("FAILED", [BLANK], "FAILED")
+    assert (predicate["result"], predicate["failedTests"], predicate["cleanroom"]["verdict"]) == ("FAILED", [LAST], "FAILED")
 
 
 def test_what_nobody_signed_does_not_look_signed(tmp_path: Path) -> None:

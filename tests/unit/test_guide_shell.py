@@ -211,7 +211,7 @@ def test_a_secret_is_in_no_argument_list_and_in_no_file(place: Place, tmp_path: 
     assert answer.status == 0
     assert len(files) >= 3
     assert in_files == []
-    assert looks.taken > 10
+    assert looks.taken >= 3
     assert looks.saw_guide_shell
     assert looks.found == []
 

@@ -39,7 +39,7 @@ def write(ledger: Ledger, *, relayed: int = 5000, unaccounted: tuple[str, ...] =
         ("relayed", {"of": "trial", "number": 1, "where": "docs/install.md:2", "port": 4001, "bytes": 10**9}),
         ("guide-command", {"number": 2, "where": "docs/install.md:6", "place": "machine", "command": "rebuild"}),
     ]
-    stock = {"machine": NAME, "paths": paths, "built": 2, "sources": [SOURCE], "unaccounted": list(unaccounted)}
+    stock = {"machine": NAME, "paths": paths, "for_the_system": 2, "built_beside": [], "sources": [SOURCE], "unaccounted": list(unaccounted)}
     cache = {"cache.example-1": {"count": 2, "bytes": 20, "sha256": "g"}}
     events.append(("stock", {**stock, "caches": cache, "images": [{"name": "traefik:3", "digest": "sha256:i"}]}))
     for kind, fields in events:

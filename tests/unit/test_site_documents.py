@@ -26,40 +26,49 @@ FILES = {
 }
 
 
-@pytest.fixture
-def base(tmp_path: Path) -> Repository:
-    tree = tmp_path / "tree"
-    for path, content in FILES.items():
+def committed(folder: Path, name: str, files: dict[str, bytes]) -> Repository:
+    tree = folder / name
+    for path, content in files.items():
         (tree / path).parent.mkdir(parents=True, exist_ok=True)
         (tree / path).write_bytes(content)
     (tree / "link.md").symlink_to("README.md")
     for words in (["init", "--quiet"], ["add", "--all"], ["-c", "user.name=x", "-c", "user.email=x@example.org", "commit", "--quiet", "--message=x"]):
         subprocess.run(["git", "-C", str(tree), *words], check=True)
-    return fetch(str(tree), "HEAD", tmp_path / "base.git", forge=Forge())
+    return fetch(str(tree), "HEAD", folder / f"{name}.git", forge=Forge())
+
+
+@pytest.fixture
+def base(tmp_path: Path) -> Repository:
+    return committed(tmp_path, "base", FILES)
+
+
+@pytest.fixture
+def secrets(tmp_path: Path) -> Repository:
+    return committed(tmp_path, "secrets", {"README.md": b"sealed", "secrets.yaml": b"x: y\n"})
 
 
 def site(folder: Path, **evidence: Any) -> Site:
     return Site.load(sites.write(folder, {"evidence": evidence} if evidence else {}))
 
 
-def test_every_text_of_base_is_read_whatever_its_name(base: Repository, tmp_path: Path) -> None:
-    found = site_documents.everything(site(tmp_path), base)
-    assert sorted(found) == sorted(set(FILES) - {"logo.png"})
+def test_every_text_is_read_whatever_its_name(base: Repository, secrets: Repository, tmp_path: Path) -> None:
+    found = site_documents.everything(site(tmp_path), base, secrets)
+    assert sorted(found) == sorted({*FILES, "secrets:README.md", "secrets:secrets.yaml"} - {"logo.png"})
     assert found["modules/host.nix"] == b"{ }\n"
-    assert sorted(site_documents.prose(found)) == ["README.md", "broken.md", "docs/guide.md"]
+    assert sorted(site_documents.prose(found)) == ["README.md", "broken.md", "docs/guide.md", "secrets:README.md"]
 
 
-def test_the_owners_own_are_read_too(base: Repository, tmp_path: Path) -> None:
+def test_the_owners_own_are_read_too(base: Repository, secrets: Repository, tmp_path: Path) -> None:
     (tmp_path / "REVIEW.md").write_text("claim")
     (tmp_path / "STATUS.md").write_text("done")
-    found = site_documents.everything(site(tmp_path, document_file="REVIEW.md", local_documents=["STATUS.md"]), base)
+    found = site_documents.everything(site(tmp_path, document_file="REVIEW.md", local_documents=["STATUS.md"]), base, secrets)
     assert found[str(tmp_path / "REVIEW.md")] == b"claim"
     assert found[str(tmp_path / "STATUS.md")] == b"done"
 
 
-def test_one_that_is_missing_is_told(base: Repository, tmp_path: Path) -> None:
+def test_one_that_is_missing_is_told(base: Repository, secrets: Repository, tmp_path: Path) -> None:
     with pytest.raises(CheckFailed, match=r"STATUS\.md"):
-        site_documents.everything(site(tmp_path, local_documents=["STATUS.md"]), base)
+        site_documents.everything(site(tmp_path, local_documents=["STATUS.md"]), base, secrets)
 
 
 def test_where_the_claim_lies(base: Repository, tmp_path: Path) -> None:

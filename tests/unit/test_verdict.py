@@ -15,6 +15,13 @@ BLANK = "c4_cleanroom.feature: The machine is blank"
 TWICE = "c4_cleanroom.feature: Two strangers agree"
 PHASES = ("setup", "call", "teardown")
 
+SETTINGS: dict[str, Any] = {
+    "base": {"revision": "b" * 40},
+    "secrets": {"revision": "HEAD"},
+    "incus": {"image_fingerprint": "1" * 64},
+    "bootstrap": {"machine_path": "/key.txt"},
+}
+
 Edit = Callable[[list[Event]], list[Event]]
 
 
@@ -41,11 +48,21 @@ def green(*, kind: str = "real", role: str = "adversary", keep: str = "never", r
     return [
         event("run-began", run="r", role=role, keep=keep, reuse=reuse),
         event("signing", keyid="k"),
+        event("suite", commit="c" * 40, dirty=False),
+        event("host", arguments=["features", "-k", "builder"]),
         event("inventory", scenarios=planned),
         event("selected", scenarios=[{"identity": NEW}, {"identity": BLANK}]),
-        event("site", site_kind=kind),
+        event("site", site_kind=kind, settings=SETTINGS | {"kind": kind}),
+        event("revision", repository="base", commit="b" * 40),
+        event("revision", repository="secrets", commit="5" * 40),
+        event("bootstrap-key", sha256="e" * 64),
+        event("server", drivers=["lxc", "qemu"]),
+        event("before", declared_image="1" * 64),
         event("hypervisor", action="create", instance="throwaway"),
-        event("machine", name="throwaway", type=machine),
+        event("lifecycle", action="instance-created", context={"type": machine}),
+        event("machine", name="throwaway", type=machine, image="1" * 64),
+        event("delivered", path="/key.txt", sha256="e" * 64),
+        event("toplevel", path="/nix/store/x"),
         *scenario(NEW, "Given a throwaway", "Then it is new"),
         *scenario(BLANK, "Given a throwaway", "Then it is blank"),
         event("machine-gone", name="throwaway"),
@@ -66,6 +83,11 @@ def replacing(name: str, events: list[Event]) -> Edit:
 
 def without(**fields: Any) -> Edit:
     return lambda whole: [event for event in whole if not fields.items() <= event.items()]
+
+
+def changing(kind: str, **fields: Any) -> Edit:
+    """Give other values to fields of every event of one kind."""
+    return lambda whole: [{**event, **fields} if event["kind"] == kind else event for event in whole]
 
 
 def with_event(event: Event) -> Edit:
@@ -116,6 +138,24 @@ CASES: list[tuple[str, Edit, str, str]] = [
         "INCOMPLETE",
         "the throwaway throwaway-2 was not seen to be gone",
     ),
+    ("made anew after it was gone", with_event(event("hypervisor", action="create", instance="throwaway")), "INCOMPLETE", "not seen to be gone"),
+    ("something was left", with_event(event("left-behind", items=["volume x", "lease y"])), "INCOMPLETE", "left behind: volume x, lease y"),
+    ("expected to fail, and passed", changing("scenario-phase", expected_to_fail=True), "INCOMPLETE", f"skipped: {NEW}"),
+    ("ran twice", with_event(scenario(NEW)[1]), "INCOMPLETE", f"unfinished: {NEW}"),
+    ("without a step", replacing(NEW, scenario(NEW)), "INCOMPLETE", f"not every step was seen to pass: {NEW}"),
+    ("a step began and never passed", with_event(event("step-began", scenario=NEW, step="x")), "INCOMPLETE", "not every step was seen to pass"),
+    ("in no feature file", lambda e: [*e[:-1], *scenario("x.feature: New", "Then it is"), e[-1]], "INCOMPLETE", "in no feature file: x.feature: New"),
+    ("another image", changing("machine", image="2" * 64), "INCOMPLETE", "throwaway was not made from the declared image"),
+    ("another image than pinned", changing("before", declared_image="2" * 64), "INCOMPLETE", "the image is not the declared one"),
+    ("another revision", changing("revision", commit="d" * 40), "INCOMPLETE", "the revision of base is not the declared one"),
+    ("another key", changing("delivered", sha256="d" * 64), "INCOMPLETE", "the key that was delivered is not the bootstrap key"),
+    ("no revision", without(kind="revision", repository="secrets"), "INCOMPLETE", "not recorded: revision of secrets"),
+    ("no system", without(kind="toplevel"), "INCOMPLETE", "not recorded: toplevel"),
+    ("no machine", without(kind="machine"), "INCOMPLETE", "not recorded: machine"),
+    ("no key", lambda e: without(kind="delivered")(without(kind="bootstrap-key")(e)), "INCOMPLETE", "not recorded: bootstrap-key"),
+    ("no site", without(kind="site"), "INCOMPLETE", "not recorded: site"),
+    ("pytest was interrupted", changing("run-ended", exit_status=2), "INCOMPLETE", "pytest ended with 2"),
+    ("pytest counted a failure", changing("run-ended", exit_status=1), "INCOMPLETE", "pytest ended with 1, and no scenario says why"),
     ("no end", without(kind="run-ended"), "INCOMPLETE", f"the last step was: {BLANK}, Then it is blank"),
 ]
 
@@ -142,7 +182,7 @@ def test_narrowness_alone_does_not_block_and_everything_else_does() -> None:
 def test_a_scenario_on_request_that_was_asked_for_counts() -> None:
     events = selecting(NEW, BLANK, TWICE)(green())
     assert judge(events).word == "INCOMPLETE"
-    assert judge([*events[:-2], *scenario(TWICE), *events[-2:]]).word == "PASSED"
+    assert judge([*events[:-2], *scenario(TWICE, "Then they agree"), *events[-2:]]).word == "PASSED"
 
 
 @pytest.mark.parametrize("length", range(len(green())))
@@ -189,8 +229,29 @@ def test_a_run_that_is_not_complete_is_no_acceptance(edit: Edit) -> None:
     assert judge(edit(green())).evidence_class != "ACCEPTANCE"
 
 
+@pytest.mark.parametrize(
+    "edit",
+    [
+        changing("suite", dirty=True),
+        changing("suite", commit=None),
+        changing("server", drivers=["lxc"]),
+        changing("lifecycle", context={"type": "container"}),
+        changing("host", arguments=["features", "--role", "builder"]),
+        changing("toplevel", recalled_from="an earlier run"),
+    ],
+    ids=["changed suite", "suite without a commit", "a server without qemu", "told to be a container", "a builder", "a machine of an earlier run"],
+)
+def test_a_contradiction_is_no_acceptance(edit: Edit) -> None:
+    judged = judge(edit(green()))
+    assert (judged.word, judged.evidence_class) == ("PASSED", "DEV")
+
+
+def test_a_lab_that_calls_itself_real_is_a_lab() -> None:
+    assert judge(changing("site", site_kind="real")(green(kind="lab"))).evidence_class == "LAB"
+
+
 def test_one_container_among_the_machines_is_enough_to_lose_acceptance() -> None:
-    assert judge(with_event(event("machine", name="throwaway-2", type="container"))(green())).evidence_class == "DEV"
+    assert judge(with_event(event("machine", name="throwaway-2", type="container", image="1" * 64))(green())).evidence_class == "DEV"
 
 
 def test_outcomes_stand_in_the_order_of_selection_with_their_time_and_trouble() -> None:
