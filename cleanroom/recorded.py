@@ -70,13 +70,17 @@ def machine(events: Sequence[Event]) -> Event:
     return one(events, "machine", name=one(events, "site")["settings"]["incus"]["throwaway"])
 
 
-def but_for_own(events: Iterable[Event]) -> list[Event]:
+def but_for_own(events: Sequence[Event]) -> list[Event]:
     """The record as it would be if nobody had thought of judging evidence: what a claim can rest on before it was judged itself."""
+    red = any(o.state in {"failed", "error"} for o in verdict.scenario_outcomes(events) if o.scenario.startswith(OWN))
     kept: list[Event] = []
     for event in events:
         if event["kind"] in {"inventory", "selected"}:
             scenarios = [entry for entry in event["scenarios"] if not entry["identity"].startswith(OWN)]
             kept.append({**event, "scenarios": scenarios})
+        elif event["kind"] == "run-ended" and event["exit_status"] == 1 and red:
+            others = any(o.state in {"failed", "error"} for o in verdict.scenario_outcomes(events) if not o.scenario.startswith(OWN))
+            kept.append({**event, "exit_status": int(others)})
         elif not str(event.get("scenario", "")).startswith(OWN):
             kept.append(event)
     return kept
@@ -84,9 +88,7 @@ def but_for_own(events: Iterable[Event]) -> list[Event]:
 
 def is_cold(events: Sequence[Event]) -> bool:
     """Whether the run began with nothing: the adversary's role, nothing kept, nothing reused, nothing recalled from an earlier run."""
-    began = one(events, "run-began")
-    cold = began["role"] == "adversary" and began["keep"] == "never" and began["reuse"] is False
-    return cold and not any("recalled_from" in event for event in events)
+    return verdict.is_cold(events)
 
 
 def _field(kind: str, key: str, **having: object) -> Callable[[Sequence[Event]], str]:

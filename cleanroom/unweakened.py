@@ -10,13 +10,16 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from cleanroom import inventory, recorded, suite, verdict
+from cleanroom import inventory, recorded, suite, verdict, verifier
 from cleanroom.errors import CheckFailed, HarnessError
 from cleanroom.inventory import Inventory
 from cleanroom.ledger import Event
 from cleanroom.record import Record
 from cleanroom.run import Run
 from cleanroom.site import LOCAL, Site
+
+#: How old a record is, is judged elsewhere (`freshness.py`); seconds.
+_ANY_AGE = 1e9
 
 
 def check_suite(folder: Path) -> None:
@@ -81,6 +84,17 @@ def check_terms(record: Record, site: Site) -> None:
         expected = "the record was made under the site file's terms as they stand now"
         seen = "; ".join(f"{key} was {then.get(key, 'not there')}, and is {now.get(key, 'not there')}" for key in apart[:4])
         raise CheckFailed(expected, seen=seen, where=str(record.folder), advice="run the suite again")
+
+
+def check_verified(record: Record, trusted_key: Path, folder: Path) -> None:
+    """The stand-alone verifier, which shares no code with the suite, has nothing against the record but what C5's own scenarios made of it."""
+    found = verifier.verify(record.folder, key=trusted_key, max_age=_ANY_AGE, require="dev", repo=folder)
+    if found.unknown:
+        raise HarnessError(f"the verifier cannot tell: {found.unknown[0]}", where=str(record.folder))
+    reasons = [reason for reason in found.wrong if recorded.OWN not in reason]
+    if reasons:
+        advice = "cleanroom verify tells all of it"
+        raise CheckFailed("the record verifies", seen="; ".join(reasons[:4]), where=str(record.folder), advice=advice)
 
 
 def check_this_run(run: Run, known: Inventory) -> None:

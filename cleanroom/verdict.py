@@ -165,7 +165,7 @@ def _not_asked_for(events: Sequence[Event], outcomes: dict[str, Outcome]) -> Ite
 
 def _evidence_class(events: Sequence[Event], *, complete: bool) -> EvidenceClass:
     site = next((event for event in events if event["kind"] == "site"), None)
-    if site is None or not _is_cold(events):
+    if site is None or not is_cold(events):
         return "DEV"
     if site["site_kind"] == "lab" or site["settings"].get("kind") == "lab":
         return "LAB"
@@ -174,7 +174,7 @@ def _evidence_class(events: Sequence[Event], *, complete: bool) -> EvidenceClass
     return "ACCEPTANCE" if complete and committed and "signing" in told and _is_virtual(events) else "DEV"
 
 
-def _is_cold(events: Sequence[Event]) -> bool:
+def is_cold(events: Sequence[Event]) -> bool:
     """The adversary's role, nothing kept, nothing reused - by the options, and by what happened."""
     began = next((event for event in events if event["kind"] == "run-began"), None)
     asked = began is not None and began["role"] == "adversary" and began["keep"] == "never" and not began["reuse"]

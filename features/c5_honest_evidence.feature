@@ -36,4 +36,5 @@ Feature: C5 - the evidence is honest
     Then the feature files, and all that judges by them, are as a commit has them
     And the record was made with these very feature files, under the site's terms as they stand
     And in the record every scenario but those about evidence passed, none left out, skipped or expected to fail
+    And the stand-alone verifier finds nothing else against the record
     And of this run, as far as it went, nothing was skipped or expected to fail

@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from cleanroom import evidence, ledger
+from cleanroom import evidence, ledger, report
 from cleanroom.ledger import Event
 from cleanroom.signing import Signer
 
@@ -20,7 +20,7 @@ Edit = Callable[[list[Event]], list[Event]]
 
 
 def seal(folder: Path, events: Sequence[Event], signer: Signer | None) -> list[Event]:
-    """Write `events` as the ledger of a run in `folder`, chained anew, and sign it; returns them as written."""
+    """Write `events` as the ledger of a run in `folder`, chained anew, draw its reports from them, and sign; returns them as written."""
     folder.mkdir(parents=True, exist_ok=True)
     previous, lines, written = ledger.BEGINNING, [], []
     for number, event in enumerate(events):
@@ -31,6 +31,7 @@ def seal(folder: Path, events: Sequence[Event], signer: Signer | None) -> list[E
         written.append(chained)
     (folder / ledger.NAME).write_bytes(b"".join(lines))
     (folder / evidence.ENVELOPE).unlink(missing_ok=True)
+    report.write(folder, written)
     evidence.write(folder, written, signer)
     return written
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -48,20 +49,24 @@ def events(*, keyid: str = KEYID) -> list[Event]:
         ("revision", {"repository": "base", "url": "https://forge.example/base.git", "commit": BASE}),
         ("revision", {"repository": "secrets", "url": "https://forge.example/secrets.git", "commit": SECRETS}),
         ("certificate", {"fingerprint": LEAF, "not_after": "2027-02-01T00:00:00+00:00"}),
+        ("bootstrap-key", {"recipients": ["age1..."], "sha256": "f" * 64}),
         ("before", {"declared_image": IMAGE}),
         ("hypervisor", {"action": "create", "instance": "throwaway"}),
         ("machine", {"name": "throwaway", "uuid": UUID, "created_at": "2026-11-26T08:47:12.883782+00:00", "image": IMAGE, "type": "container"}),
         *(("guide-command", {"number": number, "command": text}) for number, text in enumerate(COMMANDS, start=1)),
         ("toplevel", {"machine": "throwaway", "path": SYSTEM, "sha256": NAR, "closure": {"paths": 1, "sha256": "0" * 64}}),
-        *(
-            ("scenario-phase", {"scenario": entry["identity"], "phase": phase, "outcome": "passed", "seconds": 0.1})
-            for entry in ran
-            for phase in ("setup", "call", "teardown")
-        ),
+        *(event for entry in ran for event in _passed(entry["identity"])),
         ("machine-gone", {"name": "throwaway"}),
         ("run-ended", {"run": RUN, "exit_status": 0}),
     ]
     return [{"at": ENDED if kind == "run-ended" else BEGAN, "t": 0.0, "kind": kind, **fields} for kind, fields in told]
+
+
+def _passed(scenario: str) -> Iterator[tuple[str, dict[str, Any]]]:
+    for kind in ("step-began", "step-passed"):
+        yield kind, {"scenario": scenario, "step": "Then it holds", "line": 1}
+    for phase in ("setup", "call", "teardown"):
+        yield "scenario-phase", {"scenario": scenario, "phase": phase, "outcome": "passed", "seconds": 0.1}
 
 
 FACTS = {

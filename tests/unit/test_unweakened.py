@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from cleanroom import inventory, suite, unweakened
+from cleanroom import inventory, signing, suite, unweakened
 from cleanroom.errors import CheckFailed, HarnessError
 from cleanroom.ledger import Event
 from cleanroom.record import Record
@@ -132,7 +132,13 @@ def test_everything_passed() -> None:
 def test_c5_may_have_failed_in_the_record() -> None:
     own = [{"at": claim.BEGAN, "t": 0.0, "kind": "scenario-phase", "scenario": f"{claim.OWN}The evidence is of today", "phase": "call"}]
     failed = [{**event, "outcome": "failed", "trouble": "check", "seconds": 0.1} for event in own]
-    unweakened.check_all_passed(record(lambda events: [*events[:-1], *failed, events[-1]]), claim.KNOWN)
+    ended = forging.changed("run-ended", exit_status=1)
+    unweakened.check_all_passed(record(lambda events: [*events[:-1], *failed, events[-1]], ended), claim.KNOWN)
+
+
+def test_an_exit_status_that_no_scenario_explains() -> None:
+    with pytest.raises(CheckFailed, match="no scenario says why"):
+        unweakened.check_all_passed(record(forging.changed("run-ended", exit_status=1)), claim.KNOWN)
 
 
 @pytest.mark.parametrize(
@@ -254,3 +260,16 @@ def test_the_feature_files_were_changed_meanwhile(run: Run) -> None:
 
 def test_the_suites_own_features_are_found() -> None:
     assert unweakened.features() == inventory.read(claim.ROOT / "features")
+
+
+def test_the_verifier_has_its_say(checkout: Path, tmp_path: Path) -> None:
+    """What it says of a record in which everything is right is seen on the lab; here, that it is heard."""
+    signer = signing.make(tmp_path / "key.pem")
+    (tmp_path / "trusted.pem").write_text(signer.public)
+    forging.seal(tmp_path / claim.RUN, forging.changed("suite", commit=head(checkout))(claim.events(keyid=signer.keyid)), signer)
+    (tmp_path / claim.RUN / "junit.xml").write_text("<testsuites/>")
+    found = Record(tmp_path / claim.RUN, {}, claim.events())
+    with pytest.raises(CheckFailed, match=r"(?s)the record verifies.*junit\.xml"):
+        unweakened.check_verified(found, tmp_path / "trusted.pem", checkout)
+    with pytest.raises(HarnessError, match="the verifier cannot tell"):
+        unweakened.check_verified(found, tmp_path / "nowhere.pem", checkout)
