@@ -65,6 +65,8 @@ def limits(events: Sequence[Event]) -> list[str]:
     ]
     if not told.keyid:
         lines.insert(0, "Nobody signed this run: whoever holds its folder could have rewritten all of it.")
+    if told.suite.get("dirty") or not told.suite.get("commit"):
+        lines.insert(0, "The suite that ran is in no commit: whoever repeats the run at a commit runs something else.")
     if told.site_kind == "lab":
         lines.insert(0, "The site was the embedded lab: Debian with Nix that keeps NixOS' contract, not NixOS, and not the customer's cc-ci.")
     if any(machine.get("type") != "virtual-machine" for machine in told.machines):
@@ -237,7 +239,7 @@ def _missing_chapters(events: Sequence[Event]) -> list[str]:
 def _of_chapters(events: Sequence[Event]) -> str:
     ran = {outcome.scenario.split(": ", 1)[0] for outcome in verdict.scenario_outcomes(events)}
     names = [file.split("_", 1)[0].removesuffix(".feature") for file in chapters(events) if file in ran]
-    return f" of {_list([name.upper() if re.fullmatch(r'c[0-9]', name) else name for name in names])}" if names else ""
+    return f" of {_list([name.upper() if re.fullmatch(r'c[0-9]', name) else f'the {name}' for name in names])}" if names else ""
 
 
 def _count(number: int, noun: str) -> str:

@@ -48,7 +48,7 @@ class Facts:
     seconds: float
     head: str
     count: int
-    suite: str
+    suite: Event
     site: str
     site_kind: str
     site_digest: str
@@ -85,7 +85,7 @@ def facts(events: Sequence[Event]) -> Facts:
         seconds=float(events[-1].get("t", 0)) if events else 0.0,
         head=head(events),
         count=len(events),
-        suite=str(began.get("suite", "")),
+        suite=_first(events, "suite"),
         site=str(site.get("name", "")),
         site_kind=str(site.get("site_kind", "")),
         site_digest=str(site.get("digest", "")),
@@ -128,12 +128,12 @@ def _is_cold(began: Event, events: Sequence[Event]) -> bool:
 
 
 def _guide(events: Sequence[Event]) -> Iterator[GuideCommand]:
-    results = {event["number"]: event for event in _of(events, "guide-result")}
+    results = {event.get("number"): event for event in _of(events, "guide-result")}
     for event in _of(events, "guide-command"):
-        result = results.get(event["number"], {})
+        result = results.get(event.get("number"), {})
         output = "".join(f"{name}:\n{result[name]}\n" for name in ("stdout", "stderr") if result.get(name))
         yield GuideCommand(
-            number=int(event["number"]),
+            number=int(event.get("number") or 0),
             where=str(event.get("where", "")),
             place=str(event.get("place", "")),
             text=str(event.get("command", "")),

@@ -48,7 +48,14 @@ def _counts(chapters: Sequence[Chapter]) -> dict[str, str]:
 
 def _properties(suite: ET.Element, told: Facts, judged: verdict.Judged) -> None:
     """What a reader of one suite must know of the whole run."""
-    named = {"run": told.run, "verdict": judged.word, "class": judged.evidence_class, "role": told.role, "site": told.site, "suite": told.suite}
+    named = {
+        "run": told.run,
+        "verdict": judged.word,
+        "class": judged.evidence_class,
+        "role": told.role,
+        "site": told.site,
+        "suite": str(told.suite.get("commit") or told.suite.get("digest") or ""),
+    }
     named |= {f"revision.{repository}": commit for repository, (_, commit) in told.revisions.items()}
     properties = ET.SubElement(suite, "properties")
     for name, value in named.items():

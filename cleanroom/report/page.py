@@ -28,8 +28,16 @@ from cleanroom.shown import shown
 MOST_ROWS = 300
 
 
+class _Told(Event):
+    """An event of which a template may ask for anything: what it does not tell is empty, and breaks no page."""
+
+    def __missing__(self, key: str) -> str:
+        return ""
+
+
 def page(events: Sequence[Event]) -> bytes:
     """The page, in UTF-8."""
+    events = [_Told(event) for event in events]
     chapters = tell(events)
     scenes = [scene for chapter in chapters for scene in chapter.scenes]
     unasked = sum(len(chapter.unasked) for chapter in chapters)

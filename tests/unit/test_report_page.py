@@ -109,6 +109,13 @@ def test_what_a_run_does_not_prove_stands_on_its_page() -> None:
     assert not [told for told in ("system container:", "Nobody signed", "No scenario stands") if told in real]
 
 
+def test_a_suite_that_is_in_no_commit_is_told() -> None:
+    changed = [{**event, "dirty": True} if event["kind"] == "suite" else event for event in ledgers.green()]
+    assert "is in no commit" in page(changed).text
+    assert "b" * 40 + ", changed since" in page(changed).text
+    assert "is in no commit" not in page(ledgers.green()).text
+
+
 def test_absent_is_said_to_be_absent() -> None:
     text = page([]).text
     for told in (
@@ -207,6 +214,40 @@ def test_the_closed_list_of_inputs_is_shown_where_there_is_one() -> None:
     told = [*ledgers.mixed(), ledgers.event("input", way="git", what="base at cccc", bytes=2048, sha256="7" * 64, by="nixos-rebuild")]
     assert [each.what for each in tables.entered(told)] == ["base at cccc"]
     assert [each.way for each in tables.entered(ledgers.mixed())] == ["delivered"]
+
+
+#: What the verdict itself reads: a ledger without these was not written by a run.
+JUDGED = {
+    "kind",
+    "t",
+    "at",
+    "n",
+    "prev",
+    "scenario",
+    "step",
+    "scenarios",
+    "phase",
+    "outcome",
+    "seconds",
+    "action",
+    "instance",
+    "name",
+    "type",
+    "items",
+}
+JUDGED |= {"exit_status", "site_kind", "role", "keep", "reuse"}
+
+
+def test_an_event_that_does_not_tell_everything_breaks_no_page() -> None:
+    whole = ledgers.with_everything(ledgers.mixed())
+    seen: set[tuple[str, str]] = set()
+    for number, event in enumerate(whole):
+        for key in event.keys() - JUDGED:
+            if (event["kind"], key) not in seen:
+                seen.add((event["kind"], key))
+                less = {name: value for name, value in event.items() if name != key}
+                assert b"What this does not prove" in report.page([*whole[:number], less, *whole[number + 1 :]]), (event["kind"], key)
+    assert len(seen) > 60
 
 
 def test_long_tables_end_with_a_note() -> None:
