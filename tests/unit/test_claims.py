@@ -25,6 +25,8 @@ def without(events: list[Event], kind: str) -> list[Event]:
     )
 
 
+C5_TOO = tuple(file.replace("c5_chapter", "c5_honest_evidence") for file in ledgers.CHAPTERS)
+
 RUNS: dict[str, list[Event]] = {
     "real and green": ledgers.green(kind="real"),
     "lab and green": ledgers.green(),
@@ -44,6 +46,14 @@ RUNS: dict[str, list[Event]] = {
 RUN_NAMES = sorted(RUNS)
 
 
+def all_but_c5(**changed: Any) -> list[Event]:
+    """A run of a site that has no evidence yet to be judged: everything passed, but C5 could not."""
+    name = "c5_honest_evidence.feature: It holds"
+    red = {"outcome": "failed", **ledgers.HARNESS, **changed}
+    plain = [{key: value for key, value in event.items() if key not in {"prev", "n", "at", "t"}} for event in ledgers.green(files=C5_TOO)]
+    return ledgers.chained({**event, **red} if event.get("scenario") == name and event.get("phase") == "call" else event for event in plain)
+
+
 def told(events: list[Event]) -> dict[str, str]:
     return {"REVIEW.md": claims.review(events), "STATUS.md": claims.status(events), "sentence": claims.sentence(events)}
 
@@ -53,6 +63,17 @@ def test_no_sentence_is_stronger_than_its_verdict(name: str) -> None:
     judged = verdict.judge(RUNS[name])
     for text in told(RUNS[name]).values():
         assert overclaims(text, word=judged.word, evidence_class=judged.evidence_class) == []
+
+
+@pytest.mark.parametrize(("trouble", "word"), [({}, "INCOMPLETE"), (ledgers.CHECK, "FAILED")], ids=["cannot tell", "does not hold"])
+def test_what_holds_but_for_c5_is_said_with_that_exception_every_time(trouble: dict[str, Any], word: str) -> None:
+    events = all_but_c5(**trouble)
+    assert verdict.judge(events).word == word
+    for text in told(events).values():
+        claiming = [paragraph for paragraph in text.split("\n") if overclaims(paragraph, word=word, evidence_class="LAB")]
+        assert all("C5 does not hold" in paragraph and paragraph.startswith("LAB: ") for paragraph in claiming)
+        assert overclaims(text, word="PASSED", evidence_class="LAB") == []
+    assert claims.status(events).startswith("## Not done\n")
 
 
 @pytest.mark.parametrize("name", ["real and green", "lab and green"])
