@@ -71,7 +71,18 @@ def page(events: Sequence[Event]) -> bytes:
 #: Kinds whose fields a template reads itself.
 _SHOWN_AS_THEY_ARE = (
     *("sighting", "not-checked", "left-out", "programs"),
-    *("lifecycle-gap", "memory-gap", "memory-missed", "swept", "namesake-deleted", "machine-kept", "machine-gone", "left-behind", "requests"),
+    *(
+        "lifecycle-gap",
+        "memory-gap",
+        "memory-missed",
+        "swept",
+        "namesake-deleted",
+        "machine-kept",
+        "machine-gone",
+        "left-behind",
+        "requests",
+        "elsewhere",
+    ),
 )
 
 

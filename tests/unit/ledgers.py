@@ -164,6 +164,7 @@ def looked_after() -> list[Event]:
         event("neighbour", moment="before", name="lichen-staging", state="Running"),
         event("neighbour", moment="changed", name="lichen-staging", state="Stopped", changed=["state", "limits.memory"]),
         event("requests", sent=[{"verb": "GET", "path": "/1.0/instances", "scope": "terraform-ci", "keys": ["limits.memory"], "count": 12}]),
+        event("elsewhere", action="instance-updated", instance="lichen-staging"),
         event("memory-gap", seconds=4.2),
         event("memory-missed", problem="no answer within 5 s"),
         event("ablation", number=1, where="docs/install.md:12", word="needed", reason="the key is not there"),
