@@ -37,8 +37,8 @@ class _Told(Event):
 
 def page(events: Sequence[Event]) -> bytes:
     """The page, in UTF-8."""
-    events = [_Told(event) for event in events]
-    chapters = tell(events)
+    told = [_Told(event) for event in events]
+    chapters = tell(told)
     scenes = [scene for chapter in chapters for scene in chapter.scenes]
     unasked = sum(len(chapter.unasked) for chapter in chapters)
     text = _template().render(
@@ -46,21 +46,21 @@ def page(events: Sequence[Event]) -> bytes:
         sentence=claims.sentence(events),
         limits=claims.limits(events),
         verify=claims.verify_command(events),
-        facts=facts(events),
+        facts=facts(told),
         chapters=chapters,
         numbers={scene.identity: number for number, scene in enumerate(scenes, start=1)},
         troubles=[scene for scene in scenes if scene.state != "passed" and scene.began_at_all],
         tally=tally(scenes, unasked),
-        time_line=pictures.time_line(events, chapters),
-        memory=pictures.memory_line(events),
-        life_cycle=tables.life_cycle(events),
-        log_ins=tables.log_ins(events),
-        entered=tables.entered(events),
-        searches=tables.searches(events),
-        neighbours=tables.neighbours(events),
-        ablation={event.get("number"): event for event in events if event["kind"] == "ablation"},
+        time_line=pictures.time_line(told, chapters),
+        memory=pictures.memory_line(told),
+        life_cycle=tables.life_cycle(told),
+        log_ins=tables.log_ins(told),
+        entered=tables.entered(told),
+        searches=tables.searches(told),
+        neighbours=tables.neighbours(told),
+        ablation={event.get("number"): event for event in told if event["kind"] == "ablation"},
         moments=[event.get("moment") for event in events if event["kind"] == "estate"],
-        of={kind: [event for event in events if event["kind"] == kind] for kind in _SHOWN_AS_THEY_ARE},
+        of={kind: [event for event in told if event["kind"] == kind] for kind in _SHOWN_AS_THEY_ARE},
         kinds=sorted(Counter(str(event["kind"]) for event in events).items()),
         settings=_settings(events),
         most=MOST_ROWS,

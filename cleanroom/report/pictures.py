@@ -111,8 +111,8 @@ def memory_line(events: Sequence[Event]) -> MemoryLine | None:
         return None
     levels = next((event for event in events if event["kind"] == "memory-began"), {})
     named = {name: int(levels[key]) for key, name in (("guideline", "guideline"), ("physical", "physically there")) if levels.get(key)}
-    limits = [(float(event["t"]), int(event.get("limit") or 0)) for event in samples]
-    usages = [(float(event["t"]), int(event.get("usage") or 0)) for event in samples]
+    limits = [(float(event.get("t") or 0), int(event.get("limit") or 0)) for event in samples]
+    usages = [(float(event.get("t") or 0), int(event.get("usage") or 0)) for event in samples]
     top = max([*named.values(), *(value for _, value in (*limits, *usages)), 1]) * _ROOM_ABOVE
     began, ended = limits[0][0], limits[-1][0]
     return MemoryLine(

@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from cleanroom import report
+from cleanroom import claims, report
 from cleanroom.ledger import Event
 from cleanroom.report import pictures, tables
 from tests.unit import ledgers, pages
@@ -216,37 +216,24 @@ def test_the_closed_list_of_inputs_is_shown_where_there_is_one() -> None:
     assert [each.way for each in tables.entered(ledgers.mixed())] == ["delivered"]
 
 
-#: What the verdict itself reads: a ledger without these was not written by a run.
-JUDGED = {
-    "kind",
-    "t",
-    "at",
-    "n",
-    "prev",
-    "scenario",
-    "step",
-    "scenarios",
-    "phase",
-    "outcome",
-    "seconds",
-    "action",
-    "instance",
-    "name",
-    "type",
-    "items",
-}
-JUDGED |= {"exit_status", "site_kind", "role", "keep", "reuse"}
+def can_be_judged(events: list[Event]) -> bool:
+    """Whether a run wrote this: the verdict does without nothing that it reads."""
+    try:
+        claims.lacking(events)
+    except (KeyError, AttributeError, TypeError):
+        return False
+    return True
 
 
 def test_an_event_that_does_not_tell_everything_breaks_no_page() -> None:
     whole = ledgers.with_everything(ledgers.mixed())
     seen: set[tuple[str, str]] = set()
     for number, event in enumerate(whole):
-        for key in event.keys() - JUDGED:
-            if (event["kind"], key) not in seen:
+        for key in event.keys() - {"kind", "t", "at", "n", "prev"}:
+            events = [*whole[:number], {name: value for name, value in event.items() if name != key}, *whole[number + 1 :]]
+            if (event["kind"], key) not in seen and can_be_judged(events):
                 seen.add((event["kind"], key))
-                less = {name: value for name, value in event.items() if name != key}
-                assert b"What this does not prove" in report.page([*whole[:number], less, *whole[number + 1 :]]), (event["kind"], key)
+                assert b"What this does not prove" in report.page(events), (event["kind"], key)
     assert len(seen) > 60
 
 
