@@ -22,7 +22,8 @@ _ALLOWED: dict[str, tuple[str, frozenset[str]]] = {
     "age key": ("key", frozenset({"age", "bootstrap", "recovery", "file", "private", "its"})),
 }
 _FILLERS = frozenset({"the", "a", "an", "your", "one", "and", "of", "for", "this", "to"})
-_NAME_ENDS = re.compile(r"[:.,;(|]| - ")
+#: What a thing is called ends where a mark stands, or where it is said what it does or where it is.
+_NAME_ENDS = re.compile(r"[:.,;(|]| - | (?:is|are|passes|points?|leads?|resolves?|forwards?|routes?|must|that|which|in|at)\b")
 #: How a sentence asks for something.
 _DEMANDS = (
     "you ... need|require",

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from cleanroom.documents import phrases
-from cleanroom.documents.model import STALE
+from cleanroom.documents.model import EXCUSED, STALE
 from cleanroom.documents.phrases import phrase
 from cleanroom.documents.reading import Document, Piece
 from cleanroom.errors import CheckFailed, HarnessError
@@ -52,15 +52,20 @@ def finds(document: Document, known: Mapping[str, Sequence[str]], certificate_pa
             continue
         for sentence in phrases.sentences(piece):
             for tells, sources in known.items():
-                match = next((found for source in sources if (found := _told(sentence, source))), None)
+                match = next((found for source in sources if (found := _told(sentence, source, EXCUSED.get(tells, ())))), None)
                 if match is not None:
                     yield Find(tells, f"{document.file}:{piece.line_of(sentence.start + match.start())}", " ".join(match[0].split()))
         if piece.kind == "code" and _CERTIFICATE in known:
             yield from _moves(document, piece, certificate_paths)
 
 
-def _told(sentence: phrases.Sentence, source: str) -> re.Match[str] | None:
-    return next((match for match in phrase(source).finditer(sentence.text) if not phrases.denies(sentence, match, source)), None)
+def _told(sentence: phrases.Sentence, source: str, excuses: Sequence[str]) -> re.Match[str] | None:
+    """The first place where a sentence tells what a phrase says, neither denying it nor going on as an excuse does."""
+    for match in phrase(source).finditer(sentence.text):
+        goes_on = any(phrase(excuse).match(sentence.text, match.start()) for excuse in excuses)
+        if not goes_on and not phrases.denies(sentence, match, source):
+            return match
+    return None
 
 
 def _moves(document: Document, piece: Piece, paths: Sequence[str]) -> Iterator[Find]:
