@@ -22,8 +22,9 @@ _ALLOWED: dict[str, tuple[str, frozenset[str]]] = {
     "age key": ("key", frozenset({"age", "bootstrap", "recovery", "file", "private", "its"})),
 }
 _FILLERS = frozenset({"the", "a", "an", "your", "one", "and", "of", "for", "this", "to"})
-#: What a thing is called ends where a mark stands, or where it is said what it does or where it is.
-_NAME_ENDS = re.compile(r"[:.,;(|]| - | (?:is|are|passes|points?|leads?|resolves?|forwards?|routes?|must|that|which|in|at)\b")
+#: What a thing is called ends where a mark stands; without one, where it is said what it does or where it is.
+_NAME_ENDS = re.compile(r"[:.,;(|]| - ")
+_TOLD = re.compile(r" (?:is|are|passes|points?|leads?|resolves?|forwards?|routes?|must|that|which|in|at)\b")
 #: How a sentence asks for something.
 _DEMANDS = (
     "you ... need|require",
@@ -93,8 +94,8 @@ def _name(piece: Piece) -> str:
     """What an entry calls itself: its bold beginning, or what stands before the first mark."""
     if piece.kind == "row":
         return piece.cells[0]
-    text = piece.lead or piece.text
-    return " ".join(_NAME_ENDS.split(text, maxsplit=1)[0].split())
+    name = _NAME_ENDS.split(piece.lead or piece.text, maxsplit=1)[0]
+    return " ".join((name if piece.lead else _TOLD.split(name, maxsplit=1)[0]).split())
 
 
 def _covered(name: str) -> tuple[str, ...]:
