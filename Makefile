@@ -3,7 +3,7 @@ VENV := .venv
 PY := $(VENV)/bin/python
 STAMP := $(VENV)/.installed
 
-.PHONY: acceptance test check bench lab-down sabotage clean
+.PHONY: acceptance test check bench lab-down vm-image sabotage clean
 .DEFAULT_GOAL := help
 
 help:
@@ -13,6 +13,7 @@ help:
 	@echo "make sabotage [ONLY=c4] [STATIC=1]   break the lab's site in named ways; each must turn its scenario red, for its reason"
 	@echo "make kill-matrix [ONLY=provision]    cut runs off at named points; nothing of them may be left"
 	@echo "make bench                 measurements, as ratios side by side"
+	@echo "make vm-image              the lab's image for virtual machines (docs/virtual-machines.md)"
 	@echo "make lab-down              end the lab and leave nothing of it"
 
 $(STAMP): pyproject.toml lab/venv
@@ -49,6 +50,11 @@ kill-matrix: machine
 bench: machine
 	command -v rg >/dev/null || apt-get install -y -qq --no-install-recommends ripgrep
 	$(PY) -m bench
+
+vm-image: machine
+	command -v qemu-img sgdisk mformat > /dev/null || apt-get install -y -qq --no-install-recommends qemu-utils gdisk mtools
+	$(VENV)/bin/cleanroom lab up
+	$(VENV)/bin/cleanroom lab vm-image
 
 lab-down: $(STAMP)
 	$(VENV)/bin/cleanroom lab down

@@ -30,6 +30,13 @@ def down(report: Callable[[str], None]) -> None:
     take_down(report)
 
 
+def vm_image(report: Callable[[str], None]) -> str:
+    """Build the image for virtual machines and return its fingerprint: by command only, for it takes minutes. Raises `HarnessError`."""
+    from lab.life import vm_image as build
+
+    return build(report)
+
+
 def status() -> dict[str, str]:
     """What each part of the lab is doing; a part whose text begins with `no` or `not` is missing."""
     from lab.life import status as look

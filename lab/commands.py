@@ -1,4 +1,4 @@
-"""`cleanroom lab up|down|status`: the embedded lab's life.
+"""`cleanroom lab up|down|status|vm-image`: the embedded lab's life.
 
 Knows: how to tell it to a person at a terminal.
 Refuses: an exit status of 0 for a lab that is not what was asked for.
@@ -19,6 +19,7 @@ def register(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> N
     for name, text, verb in (
         ("up", "bring it up, or see that it is; prints the path of its site file", _up),
         ("down", "take it down and leave nothing", _down),
+        ("vm-image", "build the image for virtual machines, and import it; prints its fingerprint", _vm_image),
         ("status", "what each part is doing; 0 if all of it is up, 1 if not", _status),
     ):
         verbs.add_parser(name, help=text).set_defaults(run=verb)
@@ -26,6 +27,11 @@ def register(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> N
 
 def _up(_: argparse.Namespace) -> int:
     sys.stdout.write(f"{lab.up(_tell)}\n")
+    return 0
+
+
+def _vm_image(_: argparse.Namespace) -> int:
+    sys.stdout.write(f"{lab.vm_image(_tell)}\n")
     return 0
 
 

@@ -11,12 +11,14 @@ import shutil
 import sys
 import time
 import zipfile
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from cleanroom.errors import HarnessError
 from lab import ca
 from lab.daemon import Incus
-from lab.names import IMAGE
+from lab.names import IMAGE, VM_IMAGE
 from lab.state import HERE, State
 from lab.tools import environment, run
 
@@ -29,13 +31,17 @@ _LEFT_OUT = ("/usr/share/doc/*", "/usr/share/man/*", "/usr/share/locale/*", "/us
 
 def make_root(state: State) -> None:
     """Bootstrap Debian into `root.tar`: packages alone, nothing of ours."""
+    bootstrap(state, "root.tar", (RECIPE / "packages.txt").read_text().split())
+
+
+def bootstrap(state: State, name: str, packages: Sequence[str]) -> None:
+    """Debian with these packages, as an archive in the image folder."""
     state.image.mkdir(exist_ok=True)
-    packages = ",".join((RECIPE / "packages.txt").read_text().split())
     options = [f"--dpkgopt=path-exclude={pattern}" for pattern in _LEFT_OUT]
-    unfinished = state.scratch / "root.tar"
-    argv = ["mmdebstrap", "--mode=root", "--variant=minbase", f"--include={packages}", *options, _SUITE, str(unfinished), _debian_mirror()]
+    unfinished = state.scratch / name
+    argv = ["mmdebstrap", "--mode=root", "--variant=minbase", f"--include={','.join(packages)}", *options, _SUITE, str(unfinished), _debian_mirror()]
     run(*argv, env=environment(TMPDIR=str(state.scratch)), within=900.0)
-    unfinished.replace(state.image / "root.tar")
+    unfinished.replace(state.image / name)
 
 
 def make_traefik(state: State) -> None:
@@ -57,24 +63,36 @@ def make_traefik(state: State) -> None:
 def make_image(state: State, incus: Incus) -> None:
     """Lay the recipe's files over Debian, build the image's own system in it, and import the whole under its alias."""
     tree = state.scratch / "tree"
-    root = tree / "rootfs"
-    root.mkdir(parents=True)
-    run("tar", "-xf", state.image / "root.tar", "-C", root, "--numeric-owner", "--xattrs", "--xattrs-include=*", within=300.0)
-    _lay_over(state, root)
-    run("unshare", "--mount", "--pid", "--fork", "--kill-child", f"--root={root}", "--mount-proc=/proc", "/finish.sh", within=300.0)
-    (root / "finish.sh").unlink()
-    metadata = {"architecture": "x86_64", "creation_date": int(time.time()), "properties": {"os": "debian", "release": _SUITE, "description": IMAGE}}
-    (tree / "metadata.yaml").write_text(json.dumps(metadata))
+    furnish(state, state.image / "root.tar", tree)
+    (tree / "metadata.yaml").write_text(json.dumps(metadata(IMAGE)))
     archive = state.scratch / "image.tar"
     run("tar", "-cf", archive, "-C", tree, "--numeric-owner", "--xattrs", "metadata.yaml", "rootfs", within=300.0)
     remove_image(incus)
     incus("image", "import", archive, "--alias", IMAGE, within=300.0)
 
 
+def furnish(state: State, archive: Path, tree: Path) -> Path:
+    """Unpack a bootstrapped Debian below `tree` and make it a machine that keeps NixOS' contract; returns its root."""
+    root = tree / "rootfs"
+    root.mkdir(parents=True)
+    run("tar", "-xf", archive, "-C", root, "--numeric-owner", "--xattrs", "--xattrs-include=*", within=300.0)
+    _lay_over(state, root)
+    run("unshare", "--mount", "--pid", "--fork", "--kill-child", f"--root={root}", "--mount-proc=/proc", "/finish.sh", within=300.0)
+    (root / "finish.sh").unlink()
+    return root
+
+
+def metadata(description: str) -> dict[str, Any]:
+    """What Incus wants to be told of an image."""
+    properties = {"os": "debian", "release": _SUITE, "description": description}
+    return {"architecture": "x86_64", "creation_date": int(time.time()), "properties": properties}
+
+
 def remove_image(incus: Incus) -> None:
-    """Delete every image of the lab's daemon: there is at most the one before."""
-    for image in incus.ask("/1.0/images") or ():
-        incus("image", "delete", str(image).rsplit("/", 1)[-1])
+    """Delete every image of the lab's daemon but the virtual machines': there is at most the one before."""
+    for image in incus.ask("/1.0/images?recursion=1") or ():
+        if VM_IMAGE not in {alias["name"] for alias in image["aliases"]}:
+            incus("image", "delete", str(image["fingerprint"]))
 
 
 def has_image(incus: Incus) -> bool:

@@ -16,7 +16,7 @@ from pathlib import Path
 from cleanroom import signing
 from cleanroom.errors import HarnessError
 from cleanroom.quantities import show_duration
-from lab import ca, credential, evidence, forge, hosts, image, leftovers, repositories, sitefile
+from lab import ca, credential, disk_image, evidence, forge, hosts, image, leftovers, repositories, sitefile
 from lab.daemon import Incus
 from lab.names import BOOTSTRAP_KEY, CANONICAL_HOST, CANONICAL_KEY, NEIGHBOUR, SIGNING_KEY, TOKEN
 from lab.processes import Service
@@ -38,6 +38,21 @@ def up(report: Report, *, with_evidence: bool = False) -> Path:
             evidence.provide(state, report)
     report(f"the lab is up ({show_duration(time.monotonic() - began)}): {state.site_file}")
     return state.site_file
+
+
+def vm_image(report: Report) -> str:
+    """Build the image for virtual machines, unless it is there as the recipe wants it, and return its fingerprint; the lab must be up."""
+    state = State.locate()
+    incus = Incus(state)
+    if not incus.answers:
+        raise HarnessError("the lab is not up", where=str(state.folder), advice="cleanroom lab up")
+    with state.locked(wait=_PATIENCE):
+        shutil.rmtree(state.scratch, ignore_errors=True)
+        state.scratch.mkdir(mode=0o700)
+        fingerprint = _Building(state, report).for_virtual_machines(incus)
+        sitefile.write(state, incus)
+        shutil.rmtree(state.scratch)
+    return fingerprint
 
 
 @dataclass(frozen=True)
@@ -83,6 +98,15 @@ class _Building:
             state.remember(image="")
             self._stage("image", whole, lambda: image.make_image(state, incus))
         return whole
+
+    def for_virtual_machines(self, incus: Incus) -> str:
+        state = self.state
+        packages = digest(image.RECIPE / "packages.txt", disk_image.PACKAGES)
+        self._stage("vm-root", packages, lambda: disk_image.make_root(state))
+        whole = digest(image.RECIPE, image.NIXOS, state.certificates / ca.ROOT, packages, HERE / "disk_image.py")
+        self._stage("vm-image", whole, lambda: disk_image.make_image(state))
+        with self._phase("vm-import"):
+            return disk_image.import_image(state, incus)
 
     def _repositories(self, gateway: str) -> str:
         state = self.state

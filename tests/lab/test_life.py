@@ -84,8 +84,7 @@ def test_the_bridge_is_no_way_out_and_writes_no_firewall_rule(incus: Incus) -> N
 
 
 def _image_file(state: State, incus: Incus) -> Path:
-    (fingerprint,) = (str(path).rsplit("/", 1)[-1] for path in incus.ask("/1.0/images"))
-    return state.incus / "images" / fingerprint
+    return state.incus / "images" / str(incus.ask(f"/1.0/images/aliases/{IMAGE}")["target"])
 
 
 def _mentions(word: str) -> list[str]:

@@ -349,6 +349,7 @@ def test_a_server_that_goes_away_is_out_of_reach(tmp_path: Path, notes: Notes) -
     with on_socket(tmp_path) as incus:
         hypervisor = Hypervisor.connect(incus.settings(), record=notes.record)
     hypervisor.client.api.session.close()
+    hypervisor.client.api.session.patience = 0.0
     (tmp_path / "unix.socket").unlink(missing_ok=True)
     with pytest.raises(OutOfReach, match="does not answer"):
         hypervisor.instances()

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
+import re
 import socket
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -217,3 +218,24 @@ def test_a_look_that_breaks_is_told_without_its_words() -> None:
 )
 def test_the_status_is_the_worst_point_s_and_nothing_seen_is_no_good(states: list[Any], status: int) -> None:
     assert site_check.Checked(tuple(Finding("x", state, "") for state in states)).status == status
+
+
+CUSTOMER = Path(__file__).parents[2] / "docs" / "sites" / "cc-ci.toml"
+
+
+@pytest.mark.parametrize("fill", [lambda text: text, lambda text: re.sub(r"(?m)^#! ", "", text)], ids=["as it is", "filled in"])
+def test_the_customer_s_site_file_has_no_mistake_neither_as_it_is_nor_filled_in(tmp_path: Path, fill: Callable[[str], str]) -> None:
+    path = tmp_path / "cc-ci.toml"
+    path.write_text(fill(CUSTOMER.read_text()))
+    site = Site.load(path)
+    assert (site.kind, site.incus.project, site.incus.type, site.incus.fall_back_to_container) == ("real", "terraform-ci", "virtual-machine", False)
+
+
+def test_what_comes_only_after_a_first_run_is_a_note(site_file: Path) -> None:
+    text = site_file.read_text() + '[evidence]\nrecords = "records"\n'
+    site_file.write_text(text)
+    states = {finding.point: finding.state for finding in local.look(Site.load(site_file))}
+    assert states["evidence.records"] == "note"
+    (site_file.parent / "records").mkdir()
+    states = {finding.point: finding.state for finding in local.look(Site.load(site_file))}
+    assert states["evidence.records"] == "good"
