@@ -12,15 +12,15 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 from urllib.parse import urlsplit
 
-from cleanroom import marks
+from cleanroom import marks, memory, survey
 from cleanroom.checkup import net
 from cleanroom.checkup.points import Finding, good, note, trouble
-from cleanroom.errors import HarnessError, OutOfReach
+from cleanroom.errors import CheckFailed, HarnessError, OutOfReach
 from cleanroom.guard import Guard
-from cleanroom.hypervisor import Hypervisor, Instance
+from cleanroom.hypervisor import Hypervisor
 from cleanroom.incus.creation import VIRTUAL_MACHINE, creation
 from cleanroom.incus.door import Credential, open_door, secured
-from cleanroom.quantities import show_size, size
+from cleanroom.quantities import show_size
 from cleanroom.site import Site
 from cleanroom.tables.machines import Incus
 
@@ -124,7 +124,7 @@ def _inside(hypervisor: Hypervisor) -> Iterator[Finding]:
     ):
         try:
             yield from look(hypervisor)
-        except HarnessError as problem:
+        except (HarnessError, CheckFailed) as problem:
             yield trouble(point, problem)
 
 
@@ -179,25 +179,13 @@ def _name(hypervisor: Hypervisor) -> Iterator[Finding]:
 
 
 def _memory(hypervisor: Hypervisor) -> Iterator[Finding]:
+    """What a run itself asks before it makes a machine."""
+    memory.check_room(hypervisor)
     settings = hypervisor.settings
-    running = [instance for instance in hypervisor.instances() if instance.is_running and instance.name != settings.throwaway]
-    unlimited = [instance.name for instance in running if _limit(instance) is None]
-    taken = sum(_limit(instance) or 0 for instance in running)
-    seen = f"{show_size(taken)} run, {show_size(settings.memory)} are wanted, the guideline is {show_size(settings.memory_guideline)}"
-    if unlimited:
-        yield note("incus.memory", f"{', '.join(unlimited)} runs without a limit of memory", where=settings.endpoint)
-    if taken + settings.memory > settings.memory_guideline:
-        advice = "stop something, make it smaller (stop, set, start), or change incus.memory_guideline"
-        yield Finding("incus.memory", "wrong", seen, settings.endpoint, advice)
-    else:
-        yield good("incus.memory", seen)
-
-
-def _limit(instance: Instance) -> int | None:
-    text = instance.expanded.get("limits.memory") or instance.config.get("limits.memory")
-    if not text or text.endswith("%"):
-        return None
-    return int(text) if text.isdigit() else size(text)
+    seen = f"{show_size(settings.memory)} fit beside what runs, within {show_size(settings.memory_guideline)}"
+    yield good("incus.memory", f"{seen}; {show_size(survey.physical_memory(hypervisor))} are there")
+    if hidden := survey.hidden(hypervisor):
+        yield note("incus.memory", f"what is not seen: {hidden}", where=settings.endpoint)
 
 
 def _others(hypervisor: Hypervisor) -> Iterator[Finding]:

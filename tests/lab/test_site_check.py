@@ -75,7 +75,7 @@ def another_token(text: str, folder: Path) -> str:
         (another_token, "secrets.credential", "Authentication failed|refused|40[13]"),
         (set_key("image", "nothing"), "incus.image", "there is no image nothing"),
         (set_key("image_fingerprint", "0" * 64), "incus.image", "declared is 000000000000"),
-        (set_key("memory_guideline", "11GiB"), "incus.memory", "the guideline is 11.0 GiB"),
+        (set_key("memory_guideline", "11GiB"), "incus.memory", "within the guideline of 11.0 GiB"),
         (set_key("canonical_host", "nobody"), "incus.canonical_host", "no instance nobody"),
         (set_key("throwaway", "cc-ci-namesake"), "incus.throwaway", "does not carry our mark"),
         (set_key("host_key", "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIA=="), "canonical.address", "another host key|host key"),

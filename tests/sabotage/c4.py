@@ -40,6 +40,11 @@ def _stranger_logs_in(bench: Bench) -> None:
     )
 
 
+def _daemon_restarts(bench: Bench) -> None:
+    bench.incus.service.stop()
+    bench.incus.start()
+
+
 def _namesake(bench: Bench) -> Callable[[], object]:
     bench.incus("init", "incus-base", bench.throwaway, "--project", PROJECT)
     return lambda: bench.incus("delete", "--force", bench.throwaway, "--project", PROJECT)
@@ -185,8 +190,14 @@ SABOTAGES = (
     Sabotage(
         name="stranger-executes",
         story="somebody helped by hand, through the hypervisor",
-        reddens={CUSTODY: "instance-exec"},
+        reddens={CUSTODY: "instance-exec (requestor"},
         during=(_FOLLOWED, lambda bench: bench.exec("true")),
+    ),
+    Sabotage(
+        name="nobody-listens",
+        story="the hypervisor's daemon was restarted, so that what was done meanwhile was told to nobody",
+        reddens={CUSTODY: "were not heard for a while"},
+        during=(_FOLLOWED, _daemon_restarts),
     ),
     Sabotage(
         name="stranger-logs-in",
