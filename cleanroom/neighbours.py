@@ -18,9 +18,9 @@ from cleanroom.ledger import Event, Ledger
 from cleanroom.survey import Seen
 from cleanroom.tables.machines import Incus
 
-#: Keys that change with nobody's doing: the guest says itself that it is ready, and a run of ours marks its own machine now and then. All other
-#: `volatile.*` keys change with a start, a stop or a change of devices, which is just what may not happen.
-_BY_THEMSELVES = {"volatile.last_state.ready", marks.HEARTBEAT}
+#: What changes with nobody's doing: the guest says itself that it is ready. All other `volatile.*` keys change with a start, a stop or a change of
+#: devices, which is just what may not happen.
+_BY_THEMSELVES = {"volatile.last_state.ready"}
 
 
 @dataclass

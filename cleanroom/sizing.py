@@ -52,9 +52,9 @@ def decided(markdown: str, *, file: str, word: str, machines: frozenset[str]) ->
 
 
 def _sizes(text: str, machines: frozenset[str]) -> Iterator[tuple[str, int]]:
-    """Each machine that a text names with a size: in one clause with it, or as the text's one machine with its one size."""
+    """Each machine that a text names with a size: in one clause with it, or as what the text begins with, if it has no other and one size."""
     clauses = [clause for clause in _CLAUSE.split(text) if _SIZE.search(clause) and machines & set(_CODE.findall(clause))]
-    if not clauses and len(_SIZE.findall(text)) == 1 and len(machines & set(_CODE.findall(text))) == 1:
+    if not clauses and len(_SIZE.findall(text)) == 1 and len(machines & set(_CODE.findall(text))) == 1 and text.startswith("`"):
         clauses = [text]
     for clause in clauses:
         number, unit = _SIZE.findall(clause)[-1]

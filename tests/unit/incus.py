@@ -26,6 +26,7 @@ from cleanroom.tables.machines import Incus as Settings
 from tests.unit.authority import Authority, Issued, tls_server
 
 IMAGE = "f" * 64
+GIB = 2**30
 NETWORK = {
     "lo": {"addresses": [{"family": "inet", "scope": "local", "address": "127.0.0.1"}]},
     "eth0": {
@@ -35,6 +36,15 @@ NETWORK = {
             {"family": "inet6", "scope": "link", "address": "fe80::2"},
         ]
     },
+}
+LISTS: dict[str, list[dict[str, Any]]] = {
+    "images": [{"fingerprint": IMAGE}],
+    "profiles": [{"name": "default", "devices": {"root": {"type": "disk", "path": "/", "pool": "pool"}}}],
+    "networks": [{"name": "bridge", "managed": True}, {"name": "lo", "managed": False}],
+    "networks/bridge/leases": [{"hostname": "neighbour", "hwaddr": "10:66:6a:00:00:01"}],
+    "storage-pools": [{"name": "pool"}],
+    "storage-pools/pool/volumes": [{"type": "container", "name": "neighbour"}, {"type": "image", "name": IMAGE}],
+    "warnings": [],
 }
 
 
@@ -63,6 +73,12 @@ class Incus:
     #: What a virtual machine without an agent says is -1.
     processes: int = 12
     profiles: dict[str, dict[str, Any]] = field(default_factory=dict)
+    #: Bytes that the hypervisor has.
+    memory: int = 16 * GIB
+    #: What is answered to a list that nothing else here knows, by its path.
+    lists: dict[str, list[dict[str, Any]]] = field(default_factory=lambda: json.loads(json.dumps(LISTS)))
+    #: Paths that are refused, as a certificate that is restricted to a project would be.
+    denied: set[str] = field(default_factory=set)
     asked: list[Asked] = field(default_factory=list)
     #: How the next operations end: an error text each, or None; Success when there are none left.
     failures: list[str | None] = field(default_factory=list)
@@ -115,6 +131,18 @@ class Incus:
 
     def answer(self, asked: Asked) -> tuple[int, Any]:
         """Status and JSON for one request."""
+        return self._listed(asked) or self._known(asked)
+
+    def _listed(self, asked: Asked) -> tuple[int, Any] | None:
+        """What needs no more than the state's own lists, or is refused; None for everything else."""
+        path = asked.path.removeprefix("/1.0/")
+        if path in self.denied:
+            return _error(500, "Certificate is restricted")
+        if asked.method == "GET" and path == "resources":
+            return _sync({"memory": {"total": self.memory}})
+        return _sync(self.lists[path]) if asked.method == "GET" and path in self.lists else None
+
+    def _known(self, asked: Asked) -> tuple[int, Any]:
         match (asked.method, asked.path.strip("/").split("/")[1:]):
             case ("GET", []):
                 return _sync({"api_extensions": ["projects"], "auth": self.auth, "environment": self.environment})
@@ -127,7 +155,7 @@ class Incus:
             case ("GET", ["operations", *names]):
                 return self._operation(*names)
             case ("GET", ["instances"]):
-                return _sync(list(self.instances.values()))
+                return _sync([self._whole(data) if asked.query.get("recursion") == "2" else data for data in self.instances.values()])
             case ("POST", ["instances"]):
                 return self._operate(lambda: self._create(asked.body))
             case (_, ["instances", name, *_]) if name not in self.instances:
@@ -143,6 +171,13 @@ class Incus:
         if name not in self.operations:
             return _error(404, "Operation not found")
         return _sync({"status": "Running", "err": ""} if self.stuck else self.operations[name])
+
+    def _whole(self, data: dict[str, Any]) -> dict[str, Any]:
+        """An instance as recursion 2 tells it: with what its profiles add, and with its state."""
+        runs = data["status"] != "Stopped"
+        state = {"pid": 4711 if runs else 0, "memory": {"usage": GIB if runs else 0, "total": 4 * GIB}}
+        more = {"project": "ours", "expanded_config": data["config"], "expanded_devices": {}, "profiles": ["default"], "last_used_at": "then"}
+        return {**more, **data, "state": state}
 
     def _image(self, *names: str) -> tuple[int, Any]:
         match names:

@@ -1,0 +1,142 @@
+"""The guardrails' sabotages: other people's machines changed while a run lasts, machines that could be taken for ours, a regression that lies."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from cleanroom import marks
+from lab.names import NEIGHBOUR, PROJECT
+from tests.sabotage.bench import Bench, Moment, Sabotage
+from tests.sabotage.edits import base
+
+FEATURE = "guardrails.feature"
+ADOPTED = "The throwaway is never adopted"
+REGRESSION = "The site's own regression still passes"
+OTHERS = "One throwaway, and nobody else's machine changes"
+
+_SCRIPT = "programs/regression.sh"
+_MADE = Moment("machine")
+_NARROW = ("-k", "nobody")
+_AGAIN = ("-k", "regression")
+
+
+def _set(bench: Bench, name: str, setting: str) -> None:
+    bench.incus("config", "set", name, setting, "--project", PROJECT)
+
+
+def _put_back(setting: str) -> Callable[[Bench], Callable[[], object]]:
+    return lambda bench: lambda: _set(bench, NEIGHBOUR, setting)
+
+
+def _there_and_back(bench: Bench) -> None:
+    _set(bench, NEIGHBOUR, "limits.memory=3GiB")
+    _set(bench, NEIGHBOUR, "limits.memory=4GiB")
+
+
+def _empty(name: str, **config: str) -> Callable[[Bench], object]:
+    """A machine without anything in it, which never starts."""
+    options = [f"--config={key}={value}" for key, value in config.items()]
+    return lambda bench: bench.incus("init", name, "--empty", "--project", PROJECT, *options)
+
+
+def _delete(name: str) -> Callable[[Bench], Callable[[], object]]:
+    return lambda bench: lambda: bench.incus("delete", "--force", name, "--project", PROJECT)
+
+
+def _second_time(what: str) -> str:
+    """A line of shell that does something the second time it is run: the first is the guide's."""
+    return f"if [ -e /run/regressed ]; then {what}; else touch /run/regressed; fi\n"
+
+
+SABOTAGES = (
+    Sabotage(
+        name="neighbour-resized",
+        story="a neighbour was given less memory while the run lasted",
+        reddens={OTHERS: f"{NEIGHBOUR}: configuration limits.memory"},
+        feature=FEATURE,
+        own_site=True,
+        around=_put_back("limits.memory=4GiB"),
+        during=(_MADE, lambda bench: _set(bench, NEIGHBOUR, "limits.memory=3GiB")),
+        options=_NARROW,
+    ),
+    Sabotage(
+        name="neighbour-resized-and-back",
+        story="a neighbour was given less memory and got it back before anybody looked again",
+        reddens={OTHERS: NEIGHBOUR},
+        feature=FEATURE,
+        own_site=True,
+        around=_put_back("limits.memory=4GiB"),
+        during=(_MADE, _there_and_back),
+        options=_NARROW,
+    ),
+    Sabotage(
+        name="neighbour-restarted",
+        story="a neighbour was restarted behind the run's back",
+        reddens={OTHERS: f"{NEIGHBOUR}: "},
+        feature=FEATURE,
+        own_site=True,
+        during=(_MADE, lambda bench: bench.incus("restart", "--force", NEIGHBOUR, "--project", PROJECT)),
+        options=_NARROW,
+    ),
+    Sabotage(
+        name="second-throwaway",
+        story="somebody made a second throwaway, under the name that ours would have",
+        reddens={OTHERS: "cc-ci-throwaway-2 (event"},
+        feature=FEATURE,
+        own_site=True,
+        around=_delete("cc-ci-throwaway-2"),
+        during=(_MADE, _empty("cc-ci-throwaway-2")),
+        options=_NARROW,
+    ),
+    Sabotage(
+        name="copied-mark",
+        story="somebody made a machine that carries a copy of our mark, under a name of its own",
+        reddens={OTHERS: "innocent (event"},
+        feature=FEATURE,
+        own_site=True,
+        around=_delete("innocent"),
+        during=(_MADE, _empty("innocent", **marks.marks("20261124-021500-3fa9c1"))),
+        options=_NARROW,
+    ),
+    Sabotage(
+        name="marked-by-another",
+        story="the throwaway carries another run's mark, as one would that was adopted",
+        reddens={ADOPTED: "run 20200101-000000-000000"},
+        feature=FEATURE,
+        own_site=True,
+        during=(_MADE, lambda bench: _set(bench, bench.throwaway, f"{marks.RUN}=20200101-000000-000000")),
+        options=("-k", "adopted"),
+    ),
+    Sabotage(
+        name="regression-fails",
+        story="the dashboard's line of the regression fails once the guide is done",
+        reddens={REGRESSION: "D7 the dashboard runs FAILS"},
+        feature=FEATURE,
+        edit=base(_SCRIPT, 'holds "D1 ', _second_time("runs() { [[ $1 != dashboard_app ]]; }") + 'holds "D1 '),
+        options=_AGAIN,
+    ),
+    Sabotage(
+        name="regression-says-nothing",
+        story="the regression ends well, and says nothing",
+        reddens={REGRESSION: "cannot tell whether the regression holds"},
+        feature=FEATURE,
+        edit=base(_SCRIPT, "failures=0\n", "failures=0\n" + _second_time("exit 0")),
+        options=_AGAIN,
+    ),
+    Sabotage(
+        name="regression-lacks-a-line",
+        story="the dashboard's line was taken out of the regression",
+        reddens={REGRESSION: "the regression has a line for D7"},
+        feature=FEATURE,
+        edit=base(_SCRIPT, 'holds "D7 the dashboard runs" runs dashboard_app\n', ""),
+        options=_AGAIN,
+    ),
+    Sabotage(
+        name="regression-ends-badly",
+        story="every line of the regression holds, and it ends with a status that says otherwise",
+        reddens={REGRESSION: "the regression ends with status 0"},
+        feature=FEATURE,
+        edit=base(_SCRIPT, "failures=0\n", "failures=0\n" + _second_time("failures=1")),
+        options=_AGAIN,
+    ),
+)
