@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable
 
 from cleanroom import marks
+from cleanroom.errors import HarnessError
 from lab.names import NEIGHBOUR, PROJECT
 from tests.sabotage.bench import Bench, Moment, Sabotage
 from tests.sabotage.edits import base
@@ -40,7 +42,16 @@ def _empty(name: str, **config: str) -> Callable[[Bench], object]:
 
 
 def _delete(name: str) -> Callable[[Bench], Callable[[], object]]:
-    return lambda bench: lambda: bench.incus("delete", "--force", name, "--project", PROJECT)
+    """It goes afterwards - if it came to be."""
+
+    def around(bench: Bench) -> Callable[[], object]:
+        def undo() -> None:
+            with contextlib.suppress(HarnessError):
+                bench.incus("delete", "--force", name, "--project", PROJECT)
+
+        return undo
+
+    return around
 
 
 def _second_time(what: str) -> str:
