@@ -195,7 +195,7 @@ class Incus:
             case ("GET", ["state"]):
                 return _sync({"network": self.network, "processes": self.processes})
             case ("PUT", ["state"]):
-                return self._operate(lambda: self._act(name, asked.body["action"]))
+                return self._operate(lambda: self._act(name, asked.body))
             case ("PATCH", []):
                 self.instances[name]["config"].update(asked.body["config"])
                 self.tell("instance-updated", name)
@@ -215,9 +215,11 @@ class Incus:
         self.tell("instance-created", body["name"])
         self.tell("instance-started", body["name"])
 
-    def _act(self, name: str, action: str) -> None:
+    def _act(self, name: str, body: Any) -> None:
+        action = body["action"]
         self.instances[name]["status"] = "Stopped" if action == "stop" else "Running"
-        self.tell({"stop": "instance-stopped", "restart": "instance-restarted"}[action], name)
+        stopped = "instance-stopped" if body.get("force") else "instance-shutdown"
+        self.tell({"stop": stopped, "restart": "instance-restarted", "start": "instance-started"}[action], name)
 
     def _delete(self, name: str) -> None:
         del self.instances[name]

@@ -125,6 +125,7 @@ CASES: list[tuple[str, Edit, str, str]] = [
     ("nothing selected", selecting(), "INCOMPLETE", "no scenario ran"),
     ("one not selected", selecting(NEW), "INCOMPLETE", "not asked for: 1 of 3 scenarios"),
     ("no inventory", without(kind="inventory"), "INCOMPLETE", "nobody knows which scenarios there are"),
+    ("something left", with_event(event("left-behind", items=["volume pool/custom/v"])), "INCOMPLETE", "left behind: volume pool/custom/v"),
     ("machine not gone", without(kind="machine-gone"), "INCOMPLETE", "the throwaway throwaway was not seen to be gone"),
     (
         "machine kept",
