@@ -39,7 +39,10 @@ class Elsewhere(Watch):
         named = re.fullmatch(r"/1\.0/instances/([^/?]+)(?:[/?].*)?", str(metadata.get("source", "")))
         action, project = str(metadata.get("action")), str(event.get("project", self._project))
         if named and not _HARMLESS.fullmatch(action) and not (project == self._project and named[1].startswith(self._ours)):
-            self.record("elsewhere", action=action, instance=named[1] if project == self._project else f"{project}/{named[1]}")
+            name = named[1] if project == self._project else f"{project}/{named[1]}"
+            asked = (metadata.get("requestor") or {}).get("username", "")
+            # On a local socket everybody is root: only a certificate tells our own acts from a stranger's.
+            self.record("elsewhere", action=action, instance=name, with_our_certificate=self.identity is not None and asked == self.identity)
 
 
 def silent(ledger: Ledger, began: float, ended: float) -> bool:

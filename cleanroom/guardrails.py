@@ -190,6 +190,10 @@ def check_only_declared(ledger: Ledger, project: str) -> None:
     changes = [each for each in sent if each["verb"] not in {"GET", "HEAD"}]
     if not changes:
         raise HarnessError("cannot tell what was touched: the ledger has no record of the requests", where=str(ledger.path))
+    for event in ledger.of("elsewhere"):
+        if event["with_our_certificate"]:
+            seen = f"{event['action']} {event['instance']} ({event['t']:.1f} s into the run)"
+            raise CheckFailed("nothing but the throwaway is changed with this run's own certificate", seen=seen, where="what the hypervisor tells")
     names = {event["instance"] for event in ledger.of("hypervisor") if event["action"] == "create"}
     names |= {event["name"] for event in ledger.of("swept")}
     ours = re.compile(rf"/1\.0/(operations/[^/]+|instances|instances/({'|'.join(map(re.escape, sorted(names)))})(/.*)?)")

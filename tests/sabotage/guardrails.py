@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import contextlib
+import subprocess
 from collections.abc import Callable
 
 from cleanroom import marks
 from cleanroom.errors import HarnessError
+from cleanroom.site import Site
 from lab.names import NEIGHBOUR, PROJECT
 from tests.sabotage.bench import Bench, Moment, Sabotage
 from tests.sabotage.edits import base
@@ -14,6 +16,7 @@ from tests.sabotage.edits import base
 FEATURE = "guardrails.feature"
 ADOPTED = "The throwaway is never adopted"
 REGRESSION = "The site's own regression still passes"
+DECLARED_ONLY = "Only the declared project was touched"
 OTHERS = "One throwaway, and nobody else's machine changes"
 
 _SCRIPT = "programs/regression.sh"
@@ -54,9 +57,13 @@ def _delete(name: str) -> Callable[[Bench], Callable[[], object]]:
     return around
 
 
-def _second_time(what: str) -> str:
-    """A line of shell that does something the second time it is run: the first is the guide's."""
-    return f"if [ -e /run/regressed ]; then {what}; else touch /run/regressed; fi\n"
+def _beside_the_guard(bench: Bench) -> None:
+    """Restart a neighbour with the suite's own certificate, as no guard would let the suite do."""
+    incus = Site.load(bench.incus.state.site_file).incus
+    url = f"{incus.endpoint}/1.0/instances/{NEIGHBOUR}/state?project={PROJECT}"
+    ours = ["--insecure", "--cert", str(incus.client_certificate), "--key", str(incus.client_key)]
+    argv = ["curl", "--silent", "--fail", *ours, "--request", "PUT", "--data", '{"action": "restart", "force": true, "timeout": -1}', url]
+    subprocess.run(argv, check=True, stdout=subprocess.DEVNULL)
 
 
 SABOTAGES = (
@@ -90,6 +97,16 @@ SABOTAGES = (
         options=_NARROW,
     ),
     Sabotage(
+        name="beside-the-guard",
+        story="something restarted a neighbour with the suite's own certificate, past the guard",
+        reddens={DECLARED_ONLY: f"instance-restarted {NEIGHBOUR}"},
+        feature=FEATURE,
+        own_site=True,
+        during=(_MADE, _beside_the_guard),
+        # A guide is followed meanwhile, so that there is time to hear of it.
+        options=("-k", "regression or declared"),
+    ),
+    Sabotage(
         name="second-throwaway",
         story="somebody made a second throwaway, under the name that ours would have",
         reddens={OTHERS: "cc-ci-throwaway-2 (event"},
@@ -120,10 +137,10 @@ SABOTAGES = (
     ),
     Sabotage(
         name="regression-fails",
-        story="the dashboard's line of the regression fails once the guide is done",
+        story="the dashboard's line of the regression fails on the rebuilt machine",
         reddens={REGRESSION: "D7 the dashboard runs FAILS"},
         feature=FEATURE,
-        edit=base(_SCRIPT, 'holds "D1 ', _second_time("runs() { [[ $1 != dashboard_app ]]; }") + 'holds "D1 '),
+        edit=base(_SCRIPT, "runs dashboard_app", "runs another_app"),
         options=_AGAIN,
     ),
     Sabotage(
@@ -131,7 +148,7 @@ SABOTAGES = (
         story="the regression ends well, and says nothing",
         reddens={REGRESSION: "cannot tell whether the regression holds"},
         feature=FEATURE,
-        edit=base(_SCRIPT, "failures=0\n", "failures=0\n" + _second_time("exit 0")),
+        edit=base(_SCRIPT, "failures=0\n", "exit 0\n"),
         options=_AGAIN,
     ),
     Sabotage(
@@ -147,7 +164,7 @@ SABOTAGES = (
         story="every line of the regression holds, and it ends with a status that says otherwise",
         reddens={REGRESSION: "the regression ends with status 0"},
         feature=FEATURE,
-        edit=base(_SCRIPT, "failures=0\n", "failures=0\n" + _second_time("failures=1")),
+        edit=base(_SCRIPT, "failures=0\n", "failures=1\n"),
         options=_AGAIN,
     ),
 )

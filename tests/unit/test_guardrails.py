@@ -142,6 +142,15 @@ def test_anything_else_is_red(ledger: Ledger, strange: dict[str, Any]) -> None:
         guardrails.check_only_declared(ledger, "ours")
 
 
+def test_an_act_with_our_certificate_beside_the_guard_is_red(ledger: Ledger) -> None:
+    told(ledger, *OURS)
+    ledger.record("elsewhere", action="instance-stopped", instance="neighbour", with_our_certificate=False)
+    guardrails.check_only_declared(ledger, "ours")
+    ledger.record("elsewhere", action="instance-stopped", instance="neighbour", with_our_certificate=True)
+    with pytest.raises(CheckFailed, match="instance-stopped neighbour"):
+        guardrails.check_only_declared(ledger, "ours")
+
+
 def test_a_run_without_a_record_of_its_requests_cannot_tell(ledger: Ledger) -> None:
     told(ledger)
     with pytest.raises(HarnessError, match="no record of the requests"):
