@@ -68,7 +68,7 @@ def test_what_was_put_in_its_place_is_not_ours_to_delete(room: Room, incus: Incu
     assert incus.changes() == []
 
 
-def test_a_second_room_is_what_lets_two_machines_stand(room: Room, run: Run, tmp_path: Path) -> None:
+def test_a_second_room_is_what_lets_two_machines_stand(room: Room, run: Run) -> None:
     guard = room.hypervisor.guard
     assert guard.most == 1
     assert Room(run, room.site, room.hypervisor, second=True).name == f"{NAME}-2"
