@@ -74,7 +74,7 @@ def limits(events: Sequence[Event]) -> list[str]:
     if not told.machines:
         lines.insert(0, "No machine was made: nothing here tells whether one can be rebuilt.")
     if missing := _missing_chapters(events):
-        lines.insert(0, f"No scenario stands for {_list(missing)}: nothing here says anything of {'them' if len(missing) > 1 else 'it'}.")
+        lines.insert(0, f"No scenario of {_list(missing)} ran: nothing here says anything of {'them' if len(missing) > 1 else 'it'}.")
     if unasked := not_run(events):
         lines.insert(0, f"{_count(len(unasked), 'scenario')} of the feature files did not run; the report names each.")
     return lines
