@@ -1,7 +1,7 @@
 """Asking again where nobody answered.
 
-Knows: that a question may be asked twice and a command may not, and that a daemon which restarts says so with 503.
-Refuses: to repeat anything but a question, to go on for ever, and to be silent about the silence.
+Knows: that a question may be asked twice and a command may not - unless nobody was there to hear it; a daemon that restarts says so with 503.
+Refuses: to repeat a command that may have been heard, to go on for ever, and to be silent about the silence.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from collections.abc import Callable
 from typing import Any
 
 import requests
+from urllib3.exceptions import ConnectTimeoutError, NewConnectionError
 
 from cleanroom.errors import OutOfReach, OutOfTime
 from cleanroom.guard import Guard, GuardedSession
@@ -24,6 +25,8 @@ _NOT_NOW = 503
 class PatientSession(GuardedSession):
     """Repeats questions for up to `patience` seconds (none until it is set: a first contact that fails should fail at once).
 
+    A command is repeated only while no connection comes about: then nobody has heard it.
+
     `record` and `say` hear of each silence when it begins and when it ends.
     """
 
@@ -33,15 +36,16 @@ class PatientSession(GuardedSession):
         self._record, self._say = record, say
 
     def request(self, method: str | bytes, url: str | bytes, *arguments: Any, **options: Any) -> requests.Response:  # noqa: ANN401 - requests' own signature
-        if str(method).upper() not in _QUESTIONS or not self.patience:
+        if not self.patience:
             return super().request(method, url, *arguments, **options)
+        asks = str(method).upper() in _QUESTIONS
         if options.get("timeout") is None:
-            options["timeout"] = _ANSWER_SECONDS
+            options["timeout"] = _ANSWER_SECONDS if asks else _COMMAND_SECONDS
         spent, silent = Deadline(self.patience), False
 
         def answered() -> requests.Response | Waiting:
             nonlocal silent
-            seen = self._try(lambda: GuardedSession.request(self, method, url, *arguments, **options))
+            seen = self._try(lambda: GuardedSession.request(self, method, url, *arguments, **options), asks=asks)
             if isinstance(seen, Waiting) and not silent:
                 silent = True
                 self._record("hypervisor-silent", problem=seen.seen, patience=self.patience)
@@ -58,11 +62,19 @@ class PatientSession(GuardedSession):
         return response
 
     @staticmethod
-    def _try(ask: Callable[[], requests.Response]) -> requests.Response | Waiting:
+    def _try(ask: Callable[[], requests.Response], *, asks: bool) -> requests.Response | Waiting:
         try:
             response = ask()
         except requests.exceptions.SSLError:
             raise  # another certificate, or ours refused: asking again changes nothing
         except (requests.ConnectionError, requests.Timeout) as problem:
+            if not asks and not _unheard(problem):
+                raise
             return Waiting(str(problem))
-        return Waiting("it is starting or stopping") if response.status_code == _NOT_NOW else response
+        return Waiting("it is starting or stopping") if asks and response.status_code == _NOT_NOW else response
+
+
+def _unheard(problem: requests.RequestException) -> bool:
+    """Whether there was no connection over which anything could have been heard."""
+    cause = problem.args[0] if problem.args else None
+    return isinstance(getattr(cause, "reason", None), NewConnectionError | ConnectTimeoutError)

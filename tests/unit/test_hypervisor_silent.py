@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -161,3 +162,20 @@ def test_a_creation_that_ended_while_nobody_could_ask_is_judged_by_the_machine(i
         with pytest.raises(OutOfReach, match="has forgotten"):
             hypervisor.create(NAME, kind="container", config=MARK)
     late.join()
+
+
+def test_a_command_that_nobody_was_there_to_hear_is_said_again(incus: Incus, made: Hypervisor, notes: Notes, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The daemon is away for a moment: no connection comes about, so nothing can have been heard."""
+    refused = [ConnectionRefusedError(111, "Connection refused")] * 2
+    connect = socket.socket.connect
+
+    def connect_later(self: socket.socket, address: object) -> None:
+        if refused:
+            raise refused.pop()
+        connect(self, address)  # type: ignore[arg-type]
+
+    made.client.api.session.close()
+    monkeypatch.setattr(socket.socket, "connect", connect_later)
+    made.set_config(NAME, {"user.x": "y"})
+    assert incus.changes() == [("PATCH", f"/1.0/instances/{NAME}")]
+    assert [note["kind"] for note in notes] == ["hypervisor", "hypervisor-silent", "hypervisor-answers"]
