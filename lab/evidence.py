@@ -19,6 +19,7 @@ from pathlib import Path
 from cleanroom import signing, suite
 from cleanroom.errors import HarnessError
 from cleanroom.quantities import show_duration
+from cleanroom.site import Site
 from lab.names import BASE, SECRETS, SIGNING_KEY
 from lab.repositories import bare
 from lab.state import State, digest
@@ -84,9 +85,10 @@ def _limitations(record: Path) -> str:
 
 
 def _made_from(state: State) -> str:
-    """What a record must be of: both heads, the site file, the feature files, and whether a commit has the suite as it is."""
+    """What a record must be of: both heads, the site's terms, the feature files, and whether a commit has the suite as it is."""
     heads = [run("git", "--git-dir", bare(state, name), "rev-parse", "HEAD").strip() for name in (BASE, SECRETS)]
-    return digest(*heads, state.site_file, suite.root() / "features", str(suite.describe(suite.root()).dirty))
+    terms = Site.load(state.site_file).model_dump_json()
+    return digest(*heads, terms, suite.root() / "features", str(suite.describe(suite.root()).dirty))
 
 
 def is_young(state: State) -> bool:
