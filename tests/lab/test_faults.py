@@ -37,7 +37,8 @@ class Suite:
 
     @property
     def events(self) -> list[dict[str, Any]]:
-        return [json.loads(line) for path in self.reports.glob("*/ledger.ndjson") for line in path.read_bytes().split(b"\n")[:-1]]
+        ledger = self.reports / "latest" / "ledger.ndjson"
+        return [json.loads(line) for line in ledger.read_bytes().split(b"\n")[:-1]] if ledger.exists() else []
 
     def of(self, kind: str) -> list[dict[str, Any]]:
         return [event for event in self.events if event["kind"] == kind]
@@ -95,7 +96,10 @@ def _nothing_is_left(incus: Incus) -> Iterator[None]:
     """Whatever the fault: afterwards there are the lab's own machines, images, profiles and pools, and nothing else."""
 
     def estate() -> dict[str, object]:
-        return {path: incus.ask(f"/1.0/{path}?project={PROJECT}") for path in ("instances", "images", "profiles", "networks", "storage-pools")}
+        found = {path: incus.ask(f"/1.0/{path}?project={PROJECT}") for path in ("instances", "images", "profiles", "storage-pools")}
+        # The list of networks also tells of every interface of this machine.
+        managed = [network["name"] for network in incus.ask(f"/1.0/networks?project={PROJECT}&recursion=1") if network["managed"]]
+        return {**found, "networks": managed}
 
     before = estate()
     yield
