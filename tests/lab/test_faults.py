@@ -96,7 +96,7 @@ def _nothing_is_left(incus: Incus) -> Iterator[None]:
     """Whatever the fault: afterwards there are the lab's own machines, images, profiles and pools, and nothing else."""
 
     def estate() -> dict[str, object]:
-        found = {path: incus.ask(f"/1.0/{path}?project={PROJECT}") for path in ("instances", "images", "profiles", "storage-pools")}
+        found = {path: sorted(incus.ask(f"/1.0/{path}?project={PROJECT}") or ()) for path in ("instances", "images", "profiles", "storage-pools")}
         # The list of networks also tells of every interface of this machine.
         managed = [network["name"] for network in incus.ask(f"/1.0/networks?project={PROJECT}&recursion=1") if network["managed"]]
         return {**found, "networks": managed}
