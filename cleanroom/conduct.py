@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 
 from cleanroom import watchdog
@@ -41,8 +42,8 @@ def check_followed(ledger: Ledger, guide: Guide) -> None:
         raise CheckFailed(f"the guide's {len(written)} commands run once each", seen=f"{len(ran)} commands ran", where=guide.file)
 
 
-def check_only_looked(ledger: Ledger, machine: Machine) -> None:
-    """Every command sent belongs to the guide, or only looks; repetitions, trials and the site's regression come after the guide's end."""
+def check_only_looked(ledger: Ledger, machine: Machine, *, regression: Sequence[str] = ()) -> None:
+    """Every command sent belongs to the guide, or only looks; repetitions, trials and the site's `regression` come after the guide's end."""
     check_trials(ledger, machine)
     commands = [event for event in ledger.of("command") if event["machine"] == machine.name]
     if not any(event["purpose"] == "probe" for event in commands):
@@ -57,6 +58,9 @@ def check_only_looked(ledger: Ledger, machine: Machine) -> None:
         if event["purpose"] not in {"probe", "guide"} and event["n"] < end:
             seen = f"event {event['n']}: {event['purpose']} before the guide's end"
             raise CheckFailed("only the guide and probes until the guide's end", seen=seen, where=machine.where)
+        if event["purpose"] == "regression" and event["argv"] != [*regression]:
+            seen = f"`{' '.join(event['argv'])}` (event {event['n']})"
+            raise CheckFailed("what is sent as the site's regression is the command that the site names", seen=seen, where=machine.where)
         if event["purpose"] == "probe":
             try:
                 check_read_only(event["argv"])

@@ -51,13 +51,18 @@ def _says(line: str, words: Iterable[str]) -> bool:
     return any(re.search(rf"(?<!\w){re.escape(word)}(?!\w)", line) for word in words)
 
 
+def argv(site: Site) -> list[str]:
+    """How the site's regression is run: its command, in a log-in shell as its operators have; nothing if the site names none."""
+    return ["bash", "-lc", site.regression.command] if site.regression is not None else []
+
+
 def run_on(machine: Machine, site: Site, run: Run) -> Outcome:
     """Run the site's command on the machine, in a log-in shell as its operators do; raises `BadInput` if the site names none."""
     settings = site.regression
     if settings is None:
         raise BadInput("the site file does not say what its own regression is", where=str(site.path), advice="[regression]")
     with run.phase("the site's regression"):
-        result = machine.execute(["bash", "-lc", settings.command], purpose="regression", within=settings.within)
+        result = machine.execute(argv(site), purpose="regression", within=settings.within)
     lines = tuple(line.strip() for line in result.text.splitlines() if line.strip())
     run.record("regression", machine=machine.name, command=settings.command, status=result.status, lines=[line[:_LINE] for line in lines])
     return Outcome(settings, result.status, lines, f"{machine.where}, `{settings.command}`")

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from pytest_bdd import given, then, when
 
-from cleanroom import conduct, inputs
+from cleanroom import conduct, inputs, regression
 from cleanroom.endurance import Repetition
 from cleanroom.guide import Guide
 from cleanroom.inputs import Input
@@ -67,8 +67,8 @@ def commands_ran(run: Run, guide: Guide) -> None:
 
 
 @then("every other command on the machine only looked")
-def others_only_looked(run: Run, throwaway: Throwaway) -> None:
-    conduct.check_only_looked(run.ledger, throwaway.machine)
+def others_only_looked(run: Run, throwaway: Throwaway, site: Site) -> None:
+    conduct.check_only_looked(run.ledger, throwaway.machine, regression=regression.argv(site))
 
 
 @when("the guide's rebuild command is run again", target_fixture="repetition")

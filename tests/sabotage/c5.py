@@ -9,10 +9,9 @@ from typing import Any
 
 from cleanroom import signing
 from cleanroom.ledger import Event
-from lab.tools import run
 from tests import forging
 from tests.sabotage.bench import C5, Sabotage
-from tests.sabotage.edits import base
+from tests.sabotage.edits import base, suite_edit
 from tests.sabotage.owner import Owner
 
 HALVES = "The claim has both halves"
@@ -111,29 +110,11 @@ def _unsigned(owner: Owner) -> None:
     (owner.record / "evidence.dsse.json").unlink()
 
 
-def _committed(folder: Path) -> None:
-    someone = ("-c", "user.name=x", "-c", "user.email=x@example.org")
-    run("git", "-C", folder, *someone, "commit", "--quiet", "--all", "--message=Softer")
-
-
-def _edit(path: str, old: str, new: str, *, commit: bool = False) -> Callable[[Path], None]:
-    """An edit of a copy of the suite itself, committed or not."""
-
-    def edit(suite: Path) -> None:
-        text = (suite / path).read_text()
-        assert old in text, f"nothing to change: {old}"
-        (suite / path).write_text(text.replace(old, new, 1))
-        if commit:
-            _committed(suite)
-
-    return edit
-
-
 def _softly(mark: str) -> Callable[[Path], None]:
     """A hook, committed, that marks one scenario."""
     marks = f"[item.add_marker({mark}) for item in items if 'excuse' in item.name]"
     hook = f"\n\n@pytest.hookimpl(trylast=True)\ndef pytest_collection_modifyitems(items):\n    {marks}\n"
-    return _edit("fixtures/evidence.py", "\n\n@pytest.fixture", f"{hook}\n\n@pytest.fixture", commit=True)
+    return suite_edit("fixtures/evidence.py", "\n\n@pytest.fixture", f"{hook}\n\n@pytest.fixture", commit=True)
 
 
 def _documented(text: str) -> Callable[[Owner], None]:
@@ -383,21 +364,21 @@ SABOTAGES = (
         "a feature file was made easier, and no commit says so",
         lambda _owner: None,
         {WEAKENED: "features/c4_cleanroom.feature"},
-        suite=_edit("features/c4_cleanroom.feature", "    And no unit has failed and the system is running\n", ""),
+        suite=suite_edit("features/c4_cleanroom.feature", "    And no unit has failed and the system is running\n", ""),
     ),
     _claim(
         "feature-weakened-and-committed",
         "a feature file was made easier in a commit, and the record is older than that",
         lambda _owner: None,
         {WEAKENED: "different: c4_cleanroom.feature"},
-        suite=_edit("features/c4_cleanroom.feature", "    And no unit has failed and the system is running\n", "", commit=True),
+        suite=suite_edit("features/c4_cleanroom.feature", "    And no unit has failed and the system is running\n", "", commit=True),
     ),
     _claim(
         "judge-weakened",
         "what judges was made easier, and no commit says so",
         lambda _owner: None,
         {WEAKENED: "cleanroom/freshness.py"},
-        suite=_edit("cleanroom/freshness.py", "_SKEW_SECONDS = 120.0", "_SKEW_SECONDS = 1e9"),
+        suite=suite_edit("cleanroom/freshness.py", "_SKEW_SECONDS = 120.0", "_SKEW_SECONDS = 1e9"),
     ),
     _claim(
         "skip-in-this-run",

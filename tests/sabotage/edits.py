@@ -10,6 +10,7 @@ from typing import Any
 from cleanroom import vault
 from lab.names import BOOTSTRAP_KEY
 from lab.state import State
+from lab.tools import run
 from lab.variant import Trees
 
 GUIDE = "docs/install.md"
@@ -72,5 +73,23 @@ def reseal(change: Callable[[dict[str, Any]], object], *, recipients: Callable[[
             branch[last] = value.text()
         change(tree)
         path.write_bytes(vault.encrypt(tree, recipients=recipients(list(opened.recipients))))
+
+    return edit
+
+
+def _committed(folder: Path) -> None:
+    someone = ("-c", "user.name=x", "-c", "user.email=x@example.org")
+    run("git", "-C", folder, *someone, "commit", "--quiet", "--all", "--message=Softer")
+
+
+def suite_edit(path: str, old: str, new: str, *, commit: bool = False) -> Callable[[Path], None]:
+    """An edit of a copy of the suite itself, committed or not."""
+
+    def edit(suite: Path) -> None:
+        text = (suite / path).read_text()
+        assert old in text, f"nothing to change: {old}"
+        (suite / path).write_text(text.replace(old, new, 1))
+        if commit:
+            _committed(suite)
 
     return edit

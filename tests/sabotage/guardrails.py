@@ -11,18 +11,31 @@ from cleanroom.errors import HarnessError
 from cleanroom.site import Site
 from lab.names import NEIGHBOUR, PROJECT
 from tests.sabotage.bench import Bench, Moment, Sabotage
-from tests.sabotage.edits import base
+from tests.sabotage.edits import base, suite_edit
 
 FEATURE = "guardrails.feature"
 ADOPTED = "The throwaway is never adopted"
 REGRESSION = "The site's own regression still passes"
 DECLARED_ONLY = "Only the declared project was touched"
+REFUSED = "What is not ours is refused before it is sent"
+RUNNING = "The suite refuses to set memory on a running machine"
 OTHERS = "One throwaway, and nobody else's machine changes"
 
 _SCRIPT = "programs/regression.sh"
 _MADE = Moment("machine")
 _NARROW = ("-k", "nobody")
 _AGAIN = ("-k", "regression")
+_SENT = "is refused before anything is sent"
+_CREATIONS = (
+    "a second throwaway that nobody asked for",
+    "a machine without our mark",
+    "a machine with more memory than declared",
+    "a copy of a neighbour",
+)
+_NOT_OURS = (
+    *("the deletion of a neighbour", "a stop of a neighbour", "a file for a neighbour"),
+    *("a change of a profile", "a change of the project's limits", "a deletion of the image"),
+)
 
 
 def _set(bench: Bench, name: str, setting: str) -> None:
@@ -64,6 +77,19 @@ def _beside_the_guard(bench: Bench) -> None:
     ours = ["--insecure", "--cert", str(incus.client_certificate), "--key", str(incus.client_key)]
     argv = ["curl", "--silent", "--fail", *ours, "--request", "PUT", "--data", '{"action": "restart", "force": true, "timeout": -1}', url]
     subprocess.run(argv, check=True, stdout=subprocess.DEVNULL)
+
+
+def _rows(*requests: str, why: str) -> dict[str, str]:
+    """The outline's rows, each with the words that must be told."""
+    return {f"{REFUSED} [{request}]": why for request in requests}
+
+
+def _hole(name: str, story: str, old: str, new: str, reddens: dict[str, str]) -> Sabotage:
+    """A hole in the guard of a copy of the suite: the wire is cut there, so that nothing of it can reach anybody."""
+    options = ("-k", "refused-before")
+    return Sabotage(
+        name, story, reddens, feature=FEATURE, own_site=True, static=True, suite=suite_edit("cleanroom/guard.py", old, new), options=options
+    )
 
 
 SABOTAGES = (
@@ -166,5 +192,45 @@ SABOTAGES = (
         feature=FEATURE,
         edit=base(_SCRIPT, "failures=0\n", "failures=1\n"),
         options=_AGAIN,
+    ),
+    _hole(
+        "guard-forgets-the-project",
+        "the guard does not ask of which project a request is",
+        "if projects != {self.project}:",
+        "if False:",
+        _rows("a look into another project", "a machine in another project", why=_SENT),
+    ),
+    _hole(
+        "guard-forgets-all-projects",
+        "the guard lets a change go to all projects at once",
+        "            if method not in _READING:\n",
+        "            if False:\n",
+        _rows("a stop of every machine of every project", why=_SENT),
+    ),
+    _hole(
+        "guard-takes-any-name",
+        "the guard lets a change through, whoever made what it is about",
+        "if name not in allowed and not (",
+        "if False and not (",
+        {
+            **_rows(*_NOT_OURS, why=_SENT),
+            **_rows("another size for a neighbour", why="is refused because of `did not make`"),
+        },
+    ),
+    _hole(
+        "guard-believes-every-creation",
+        "the guard looks at the name of a machine that is asked for, and at nothing else",
+        "            self._check_creation(name, data)\n",
+        "            pass\n",
+        _rows(*_CREATIONS, why=_SENT),
+    ),
+    Sabotage(
+        name="memory-set-while-it-runs",
+        story="the guard lets memory be set on a machine that runs",
+        reddens={RUNNING: "the suite refuses to set memory on a machine that runs"},
+        feature="c6_resources.feature",
+        own_site=True,
+        suite=suite_edit("cleanroom/guard.py", "if self.is_running(name):", "if False:"),
+        options=("-k", "refuses"),
     ),
 )

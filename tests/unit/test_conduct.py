@@ -134,6 +134,15 @@ def test_any_other_command_is_told(ledger: Ledger, purpose: str, argv: list[str]
         conduct.check_only_looked(ledger, machine())
 
 
+def test_the_sites_regression_is_the_command_that_it_names_and_no_other(ledger: Ledger) -> None:
+    sent(ledger, "probe", "ls")
+    sent(ledger, "regression", "bash", "-lc", "cc-ci-regression")
+    conduct.check_only_looked(ledger, machine(), regression=["bash", "-lc", "cc-ci-regression"])
+    sent(ledger, "regression", "bash", "-lc", "cc-ci-regression; rm -rf /srv")
+    with pytest.raises(CheckFailed, match="event 2"):
+        conduct.check_only_looked(ledger, machine(), regression=["bash", "-lc", "cc-ci-regression"])
+
+
 def test_nothing_is_done_again_before_the_guide_has_ended(ledger: Ledger) -> None:
     sent(ledger, "probe", "ls")
     sent(ledger, "repetition", "bash", "-c", "nixos-rebuild switch")
