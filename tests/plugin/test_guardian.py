@@ -16,10 +16,10 @@ from typing import Any
 
 import pytest
 
-from cleanroom import guardian, ledger, report, verdict, verifier
+from cleanroom import guardian, ledger, report, verdict
 from cleanroom.guardian import Guardian
-from cleanroom.verifier import Findings, Story
 from cleanroom.wait import Waiting, wait_until
+from tests.dead_runs import folder_of, guardians, tells, wait_for_the_end
 from tests.plugin.project import Project
 
 ROOT = Path(__file__).parents[2]
@@ -50,41 +50,6 @@ def slow(project: Project, monkeypatch: pytest.MonkeyPatch) -> Project:
 def start(project: Project, reports: Path) -> subprocess.Popen[bytes]:
     argv = [sys.executable, "-m", "pytest", "-q", "features", "--reports", str(reports)]
     return subprocess.Popen(argv, cwd=project.folder, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-
-
-def folder_of(reports: Path) -> Path:
-    def begun() -> Path | Waiting:
-        return next((path.parent for path in reports.glob("2*/ledger.ndjson")), None) or Waiting("no ledger")
-
-    return wait_until(begun, what="the run to begin", within=60, every=0.002)
-
-
-def guardians(folder: Path) -> list[int]:
-    """The processes that watch a folder."""
-    found = []
-    for process in Path("/proc").glob("[0-9]*"):
-        try:
-            if str(folder.parent).encode() in (process / "cmdline").read_bytes().split(b"\0"):
-                found.append(int(process.name))
-        except OSError:
-            continue
-    return found
-
-
-def wait_for_the_end(folder: Path) -> None:
-    wait_until(lambda: not guardians(folder) or Waiting("it is there"), what="the guardian to go", within=60, every=0.02)
-
-
-def tells(folder: Path) -> list[str]:
-    """What the drawings say otherwise than the ledger, as far as that goes, by the judge who shares no code with either."""
-    story, found = Story(), Findings()
-    cut = list(story.read(folder / ledger.NAME))
-    found.take("the ledger", verifier._judge(found, story, "dev", verifier.SKEW))
-    assert not cut or "is cut short" in cut[0]
-    drawn = Findings()
-    drawn.take("junit.xml", verifier._junit(folder / "junit.xml", story))
-    drawn.take("report.html", verifier._page(folder / "report.html", story, found))
-    return drawn.wrong
 
 
 def test_after_kill_9_at_any_moment_both_reports_exist_and_agree_with_the_ledger(slow: Project, tmp_path: Path) -> None:
