@@ -17,7 +17,7 @@ from cleanroom.inventory import ON_REQUEST
 from tests.sabotage.bench import ROOT, Sabotage
 
 #: What is in this folder and is no chapter.
-MACHINERY = {"__main__", "bench", "catalogue", "edits", "finding", "job", "lanes", "matrix", "tail"}
+MACHINERY = {"__main__", "bench", "catalogue", "edits", "finding", "job", "lanes", "matrix", "sites", "tail"}
 _NAMES = [found.name for found in pkgutil.iter_modules([str(Path(__file__).parent)])]
 _MODULES = [import_module(f"tests.sabotage.{name}") for name in _NAMES if name not in MACHINERY]
 CHAPTERS = [module for module in _MODULES if hasattr(module, "SABOTAGES")]

@@ -30,7 +30,7 @@ class Cell:
     part: str
     seconds: float
     told: str = ""
-    raised: str = ""
+    raised: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -90,4 +90,4 @@ def _cell(sabotage: Sabotage, outcome: verdict.Outcome) -> Cell:
     part = "must" if title in sabotage.reddens else "may" if {title, "*"} & sabotage.may_redden.keys() else "green"
     trouble = outcome.trouble or {}
     told = "; ".join(f"{key}: {trouble[key]}" for key in _TELLING if trouble.get(key))
-    return Cell(outcome.state, part, outcome.seconds, told, str(trouble.get("raised", "")))
+    return Cell(outcome.state, part, outcome.seconds, told, tuple(str(trouble.get("raised", "")).split()))
