@@ -12,6 +12,7 @@ help:
 	@echo "make check                 ruff, mypy --strict, unit tests: under a minute"
 	@echo "make sabotage [ONLY=c4] [STATIC=1]   break the lab's site in named ways; each must turn its scenario red, for its reason"
 	@echo "make kill-matrix [ONLY=provision]    cut runs off at named points; nothing of them may be left"
+	@echo "make mutants [ONLY=ledger]  wrong versions of the library's own code, each of which a unit test must notice"
 	@echo "make bench                 measurements, as ratios side by side"
 	@echo "make vm-image              the lab's image for virtual machines (docs/virtual-machines.md)"
 	@echo "make lab-down              end the lab and leave nothing of it"
@@ -46,6 +47,10 @@ sabotage: machine
 .PHONY: kill-matrix
 kill-matrix: machine
 	$(PY) -m tests.kill $(ONLY)
+
+.PHONY: mutants
+mutants: machine
+	$(PY) -m tests.mutation $(ONLY)
 
 bench: machine
 	command -v rg >/dev/null || apt-get install -y -qq --no-install-recommends ripgrep

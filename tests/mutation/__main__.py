@@ -1,0 +1,103 @@
+"""`python -m tests.mutation [MODULE...]`: try a seeded sample of wrong versions of each module.
+
+Knows: exit status 0, 1 if more than a tenth of a module's survive unexplained, 2 if there is nothing to try.
+Refuses: to try a module whose tests are red as it is.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import multiprocessing
+import random
+import sys
+import time
+import tomllib
+from collections import Counter
+from concurrent.futures import ProcessPoolExecutor
+from pathlib import Path
+from typing import Any
+
+from tests.mutation import mutants
+from tests.mutation.mutants import Mutant
+from tests.mutation.trial import ROOT, attempt, path_of, tests_of
+
+#: What must not be wrong without anybody noticing.
+MODULES = (
+    "cleanroom.ledger",
+    "cleanroom.verdict",
+    "cleanroom.guide",
+    "cleanroom.guide_shell",
+    "cleanroom.vault",
+    "cleanroom.sops.tree",
+    "cleanroom.sops.cipher",
+    "cleanroom.sops.rules",
+    "cleanroom.leaks",
+    "cleanroom.leak.search",
+    "cleanroom.leak.coverage",
+    "cleanroom.leak.forms",
+    "cleanroom.verifier",
+    "cleanroom.conduct",
+    "cleanroom.watchdog",
+    "cleanroom.redact",
+)
+#: Of a module's wrong versions, the share that may survive without a word.
+MOST = 0.10
+_EXPLAINED = Path(__file__).with_name("survivors.toml")
+
+
+def main(arguments: list[str]) -> int:
+    """Try what is asked for; returns the exit status."""
+    options = _parser().parse_args(arguments)
+    wanted = [module for module in MODULES if not options.modules or module.removeprefix("cleanroom.").startswith(tuple(options.modules))]
+    if not wanted:
+        print(f"there is no such module; there are: {', '.join(MODULES)}", file=sys.stderr)
+        return 2
+    until = time.monotonic() + options.minutes * 60
+    with ProcessPoolExecutor(options.workers, multiprocessing.get_context("spawn")) as pool:
+        results = [_module(module, options, pool, until) for module in wanted]
+    options.report.write_text(json.dumps(results, indent=1))
+    tried = [result for result in results if result["tried"]]
+    bad = [result["module"] for result in tried if result["unexplained"] > MOST * result["tried"]]
+    print(f"{sum(r['tried'] for r in tried)} tried of {sum(r['mutants'] for r in results)}; over {MOST:.0%} survive in: {', '.join(bad) or 'none'}")
+    return 1 if bad else 0
+
+
+def _module(module: str, options: argparse.Namespace, pool: ProcessPoolExecutor, until: float) -> dict[str, Any]:
+    everything = mutants.all_of(path_of(module).read_text())
+    chosen = random.Random(f"{options.seed} {module}").sample(everything, min(options.sample, len(everything)))  # noqa: S311 - a sample, no secret
+    result: dict[str, Any] = {"module": module, "mutants": len(everything), "tried": 0, "tests": tests_of(module), "survivors": []}
+    fate, seconds = pool.submit(attempt, module, None, 300.0).result()
+    if fate != "survived" or not result["tests"]:
+        print(f"{module}: its tests are red, or there are none, without any change: {fate}")
+        return {**result, "unexplained": 0}
+    limit = seconds * 4 + 10
+    fates = {mutant: pool.submit(_try, module, mutant, limit, until) for mutant in chosen}
+    counts = Counter(future.result() for future in fates.values())
+    survivors = [mutant for mutant, future in fates.items() if future.result() == "survived"]
+    known = tomllib.loads(_EXPLAINED.read_text()).get(module, {})
+    unexplained = [mutant for mutant in survivors if mutant.key not in known]
+    tried = len(chosen) - counts["not tried"]
+    print(f"{module}: {dict(counts)} of {len(everything)} ({seconds:.1f} s a trial); {len(unexplained)} survivors unexplained", flush=True)
+    for mutant in unexplained:
+        print(f"    {path_of(module).relative_to(ROOT)}:{mutant.line} {mutant.key}", flush=True)
+    return {**result, **counts, "tried": tried, "unexplained": len(unexplained), "survivors": [f"{each.line} {each.key}" for each in survivors]}
+
+
+def _try(module: str, mutant: Mutant, limit: float, until: float) -> str:
+    return attempt(module, mutant.number, limit)[0] if time.monotonic() < until else "not tried"
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m tests.mutation")
+    parser.add_argument("modules", nargs="*", metavar="MODULE", help="beginnings of names without cleanroom.: ledger, leak")
+    parser.add_argument("--sample", type=int, default=40, help="wrong versions a module (default 40)")
+    parser.add_argument("--seed", default="1", help="what chooses the sample")
+    parser.add_argument("--minutes", type=float, default=20.0, help="when to stop trying (default 20)")
+    parser.add_argument("--workers", type=int, default=2, help="side by side (default 2)")
+    parser.add_argument("--report", type=Path, default=ROOT / "reports/mutation.json", help="where the figures go")
+    return parser
+
+
+if __name__ == "__main__":
+    raise SystemExit(main(sys.argv[1:]))

@@ -1,0 +1,107 @@
+"""One wrong version, tried by the tests of its module, in a process that knows the libraries already.
+
+Knows: which unit tests import a module (those are its tests), how to put a wrong version in its place at import, and that a wrong loop may never end.
+Refuses: to touch a file of the tree.
+"""
+
+from __future__ import annotations
+
+import importlib.abc
+import importlib.machinery
+import importlib.util
+import os
+import re
+import signal
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from types import CodeType, ModuleType
+from typing import cast
+
+from tests.mutation import mutants
+
+ROOT = Path(__file__).resolve().parents[2]
+#: Other people's, imported once: each trial is a fork.
+_HEAVY = (
+    "pytest",
+    "pytest_bdd",
+    "hypothesis",
+    "paramiko",
+    "cryptography.x509",
+    "pydantic",
+    "pylxd",
+    "ruamel.yaml",
+    "markdown_it",
+    "hyperscan",
+    "jinja2",
+)
+
+
+def path_of(module: str) -> Path:
+    """The file of a module."""
+    plain = ROOT / f"{module.replace('.', '/')}.py"
+    return plain if plain.exists() else ROOT / module.replace(".", "/") / "__init__.py"
+
+
+def tests_of(module: str) -> list[str]:
+    """The unit tests that are called after a module; where none is, those that import it. More would notice more: survivors are an upper bound."""
+    parent, _, name = module.rpartition(".")
+    tests = sorted((ROOT / "tests/unit").glob("test_*.py"))
+    imported = re.compile(rf"(?m)^(?:from {re.escape(module)} import|import {re.escape(module)}\b|from {re.escape(parent)} import .*\b{name}\b)")
+    called = [path for path in tests if name in path.stem]
+    return [str(path.relative_to(ROOT)) for path in called or tests if called or imported.search(path.read_text())]
+
+
+def attempt(module: str, number: int | None, within: float) -> tuple[str, float]:
+    """`killed`, `survived` or `timeout`, and the seconds it took; without a number the module as it is is tried."""
+    for heavy in _HEAVY:
+        importlib.import_module(heavy)
+    began = time.monotonic()
+    child = os.fork()
+    if child == 0:
+        os.setsid()
+        os._exit(_in_child(module, number))
+    while (ended := os.waitpid(child, os.WNOHANG))[0] == 0:
+        if time.monotonic() - began > within:
+            os.killpg(child, signal.SIGKILL)
+            os.waitpid(child, 0)
+            return "timeout", time.monotonic() - began
+        time.sleep(0.02)
+    return "survived" if ended[1] == 0 else "killed", time.monotonic() - began
+
+
+def _in_child(module: str, number: int | None) -> int:
+    import pytest  # noqa: PLC0415 - imported already, by whoever forked
+
+    with open(os.devnull, "w") as nowhere:  # noqa: PTH123 - a descriptor is wanted
+        for descriptor in (1, 2):
+            os.dup2(nowhere.fileno(), descriptor)
+    if number is not None:
+        sys.meta_path.insert(0, _Wrong(module, number))
+    os.chdir(ROOT)
+    return int(pytest.main(["-x", "-q", "-p", "no:cacheprovider", "-p", "no:xdist", *tests_of(module)]))
+
+
+class _Wrong(importlib.abc.MetaPathFinder, importlib.abc.Loader):
+    """Loads one module in a wrong version; all others are loaded by whoever is next."""
+
+    def __init__(self, module: str, number: int) -> None:
+        self._module = module
+        self._number = number
+
+    def find_spec(self, name: str, path: Sequence[str] | None, target: ModuleType | None = None) -> importlib.machinery.ModuleSpec | None:
+        del path, target
+        if name != self._module:
+            return None
+        file = path_of(name)
+        places = [str(file.parent)] if file.name == "__init__.py" else None
+        return importlib.util.spec_from_file_location(name, file, loader=self, submodule_search_locations=places)
+
+    def create_module(self, spec: importlib.machinery.ModuleSpec) -> ModuleType | None:
+        del spec
+        return None
+
+    def exec_module(self, module: ModuleType) -> None:
+        file = path_of(self._module)
+        exec(cast(CodeType, mutants.compiled(file.read_text(), self._number, str(file))), module.__dict__)  # noqa: S102 - that is the point
