@@ -1,6 +1,6 @@
 """One wrong version, tried by the tests of its module, in a process that knows the libraries already.
 
-Knows: which unit tests import a module (those are its tests), how to put a wrong version in its place at import, and that a wrong loop may never end.
+Knows: how to put a wrong version in its place at import, and that a wrong loop may never end.
 Refuses: to touch a file of the tree.
 """
 
@@ -10,7 +10,6 @@ import importlib.abc
 import importlib.machinery
 import importlib.util
 import os
-import re
 import signal
 import sys
 import time
@@ -44,24 +43,19 @@ def path_of(module: str) -> Path:
     return plain if plain.exists() else ROOT / module.replace(".", "/") / "__init__.py"
 
 
-def tests_of(module: str) -> list[str]:
-    """The unit tests that are called after a module; where none is, those that import it. More would notice more: survivors are an upper bound."""
-    parent, _, name = module.rpartition(".")
-    tests = sorted((ROOT / "tests/unit").glob("test_*.py"))
-    imported = re.compile(rf"(?m)^(?:from {re.escape(module)} import|import {re.escape(module)}\b|from {re.escape(parent)} import .*\b{name}\b)")
-    called = [path for path in tests if name in path.stem]
-    return [str(path.relative_to(ROOT)) for path in called or tests if called or imported.search(path.read_text())]
-
-
-def attempt(module: str, number: int | None, within: float) -> tuple[str, float]:
+def attempt(module: str, number: int | None, tests: str, within: float) -> tuple[str, float]:
     """`killed`, `survived` or `timeout`, and the seconds it took; without a number the module as it is is tried."""
     for heavy in _HEAVY:
         importlib.import_module(heavy)
     began = time.monotonic()
     child = os.fork()
     if child == 0:
-        os.setsid()
-        os._exit(_in_child(module, number))
+        status = 99  # whatever happens in here, the fork must not go on as if it were its parent
+        try:
+            os.setsid()
+            status = _in_child(module, number, tests)
+        finally:
+            os._exit(status)
     while (ended := os.waitpid(child, os.WNOHANG))[0] == 0:
         if time.monotonic() - began > within:
             os.killpg(child, signal.SIGKILL)
@@ -71,7 +65,12 @@ def attempt(module: str, number: int | None, within: float) -> tuple[str, float]
     return "survived" if ended[1] == 0 else "killed", time.monotonic() - began
 
 
-def _in_child(module: str, number: int | None) -> int:
+def attempt_until(until: float, module: str, number: int, tests: str, within: float) -> str:
+    """The same, or `not tried` once the monotonic clock has passed `until`."""
+    return attempt(module, number, tests, within)[0] if time.monotonic() < until else "not tried"
+
+
+def _in_child(module: str, number: int | None, tests: str) -> int:
     import pytest  # noqa: PLC0415 - imported already, by whoever forked
 
     with open(os.devnull, "w") as nowhere:  # noqa: PTH123 - a descriptor is wanted
@@ -80,7 +79,21 @@ def _in_child(module: str, number: int | None) -> int:
     if number is not None:
         sys.meta_path.insert(0, _Wrong(module, number))
     os.chdir(ROOT)
-    return int(pytest.main(["-x", "-q", "-p", "no:cacheprovider", "-p", "no:xdist", *tests_of(module)]))
+    return int(
+        pytest.main(
+            [
+                "-x",
+                "-q",
+                "-p",
+                "no:cacheprovider",
+                "-p",
+                "no:xdist",
+                "-W",
+                "ignore::pytest.PytestAssertRewriteWarning",
+                *map(str, sorted(ROOT.glob(f"tests/unit/{tests}"))),
+            ]
+        )
+    )
 
 
 class _Wrong(importlib.abc.MetaPathFinder, importlib.abc.Loader):
