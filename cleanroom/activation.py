@@ -68,7 +68,7 @@ def check_services(machine: Machine, site: Site) -> None:
         return Waiting(", ".join(f"{s.name}: {_running(found, s)} of {s.replicas} run" for s in short)) if short else found
 
     try:
-        found = wait_until(settled, what="the replicas", within=deadline.left, where=machine.where)
+        found = wait_until(settled, what="the replicas", within=deadline.left, where=machine.where, record=machine.record)
     except OutOfTime as problem:
         seen = problem.problem.rsplit("last seen: ", 1)[-1]
         raise CheckFailed("every swarm service has its replicas", seen=seen, where=machine.where, advice="docker service ps --no-trunc") from None

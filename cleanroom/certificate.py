@@ -16,7 +16,7 @@ import hashlib
 import secrets
 import socket
 import ssl
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -168,7 +168,7 @@ def handshake(address: str, host: str, *, trust: Path | None, port: int = 443) -
     return Handshake(host, version, x509.load_der_x509_certificate(der))
 
 
-def check_all_names(address: str, site: Site, expected: Pair, *, trust: Path | None) -> list[Handshake]:
+def check_all_names(address: str, site: Site, expected: Pair, *, trust: Path | None, record: Callable[..., object] | None = None) -> list[Handshake]:
     """`check_served` for every public name of the site; the proxy may take as long as the site gives it to come to that."""
     hosts = (*(endpoint.host for endpoint in site.endpoint), site.webhook.host)
     failures: list[CheckFailed] = []
@@ -181,7 +181,7 @@ def check_all_names(address: str, site: Site, expected: Pair, *, trust: Path | N
             return Waiting(problem.seen)
 
     try:
-        return wait_until(served, what="every public name to serve git's leaf", within=site.proxy_within, where=address)
+        return wait_until(served, what="every public name to serve git's leaf", within=site.proxy_within, where=address, record=record)
     except OutOfTime:
         raise failures[-1] from None
 

@@ -108,7 +108,7 @@ def strange_events(ledger: Ledger, watch: Watch) -> list[str]:
 
     if not watch.has_gap:
         watch.fence()
-        wait_until(arrived, what="the hypervisor to tell of our own acts", within=_ARRIVAL_SECONDS)
+        wait_until(arrived, what="the hypervisor to tell of our own acts", within=_ARRIVAL_SECONDS, record=ledger.record)
     strangers = [f"{_told(event)} (requestor {event['requestor']})" for event in _heard(ledger, watch) if _is_a_stranger_s(event, watch)]
     if watch.has_gap and not strangers:
         raise HarnessError("cannot tell who touched the machine: the hypervisor's events were not heard for a while", where=watch.instance)

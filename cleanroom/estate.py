@@ -65,7 +65,7 @@ def left(hypervisor: Hypervisor, before: Estate, record: Callable[..., Event], *
         return Waiting("; ".join(more)) if more else True
 
     try:
-        wait_until(nothing, what="nothing to be left", within=_SETTLING_SECONDS)
+        wait_until(nothing, what="nothing to be left", within=_SETTLING_SECONDS, record=record)
     except HarnessError as problem:
         if isinstance(problem, OutOfReach):
             raise

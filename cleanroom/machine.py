@@ -85,6 +85,11 @@ class Machine:
         self._record = record
 
     @property
+    def record(self) -> Callable[..., Event]:
+        """The ledger that this machine's commands go into, for what else is to be told of it."""
+        return self._record
+
+    @property
     def where(self) -> str:
         """The host as error texts name it."""
         return f"{self.name} ({self.ssh.address})"
@@ -218,7 +223,7 @@ class Machine:
                 raise CheckFailed(f"unit {name} converges", seen=unit.describe(), where=self.where, advice=f"journalctl -u {name}")
             return Waiting(unit.describe())
 
-        return wait_until(settled, what=f"unit {name} to converge", within=within, where=self.where)
+        return wait_until(settled, what=f"unit {name} to converge", within=within, where=self.where, record=self._record)
 
     def wait_for_system(self, *, within: float) -> str:
         """Wait until systemd has finished starting; returns the state it settled in (`running`, `degraded`, ...)."""
@@ -227,7 +232,7 @@ class Machine:
             state = self.system_state()
             return Waiting(state) if state in {"initializing", "starting", ""} else state
 
-        return wait_until(settled, what="systemd to finish starting", within=within, where=self.where)
+        return wait_until(settled, what="systemd to finish starting", within=within, where=self.where, record=self._record)
 
     def wait_for_boot(self, *, unlike: str | None, within: float) -> str:
         """Wait until SSH answers from another boot than `unlike`; returns the new boot id."""
@@ -240,7 +245,7 @@ class Machine:
                 return Waiting(problem.problem)
             return Waiting("still the old boot") if boot == unlike else boot
 
-        return wait_until(booted, what="a new boot to answer over SSH", within=within, where=self.where)
+        return wait_until(booted, what="a new boot to answer over SSH", within=within, where=self.where, record=self._record)
 
 
 @dataclass(frozen=True)

@@ -123,7 +123,7 @@ def _processes(machine: Machine, service: str, *, within: float) -> list[str]:
         return machine.probe("docker", "ps", "--quiet", "--no-trunc", "--filter", label).text.split() or Waiting("none")
 
     try:
-        containers = wait_until(running, what=f"a task of {service}", within=within, where=machine.where)
+        containers = wait_until(running, what=f"a task of {service}", within=within, where=machine.where, record=machine.record)
     except OutOfTime:
         advice = f"docker service ps --no-trunc {service}"
         raise CheckFailed(f"a task of service {service} runs", seen="none", where=machine.where, advice=advice) from None

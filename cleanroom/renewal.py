@@ -69,7 +69,7 @@ class Renewal:
     def check_new_leaf(self) -> None:
         """The rebuild ended well; every public name, and a random label, serves exactly the new leaf."""
         self.check_rebuilt()
-        certificate.check_all_names(self.trial.machine.ssh.address, self.site, self.new, trust=self.trust)
+        certificate.check_all_names(self.trial.machine.ssh.address, self.site, self.new, trust=self.trust, record=self.trial.machine.record)
 
     def check_way_back(self) -> None:
         """Rebuilt from git by the guide's own command, the machine runs what it ran before, and holds and serves git's certificate again."""
@@ -78,7 +78,9 @@ class Renewal:
         if not self.trial.is_undone:
             expected = "a rebuild from git brings back git's system and certificate"
             raise CheckFailed(expected, seen="the system or a certificate file is another", where=self.trial.machine.where)
-        certificate.check_all_names(self.trial.machine.ssh.address, self.site, self.old, trust=self.site.certificate.trust)
+        certificate.check_all_names(
+            self.trial.machine.ssh.address, self.site, self.old, trust=self.site.certificate.trust, record=self.trial.machine.record
+        )
 
 
 def issue(domain: str, *, now: datetime.datetime) -> tuple[Secret, Secret, bytes]:

@@ -171,7 +171,7 @@ class Room:
             return self.hypervisor.address(self.name) or Waiting("no address")
 
         what = "the new machine to have an address"
-        return wait_until(addressed, what=what, within=self.site.incus.boot_within, every=0.1, where=self.name)
+        return wait_until(addressed, what=what, within=self.site.incus.boot_within, every=0.1, where=self.name, record=self.run.record)
 
     def _wait_for_agent(self) -> None:
         """A virtual machine has an address before anybody inside it takes files."""
@@ -180,7 +180,9 @@ class Room:
             return self.hypervisor.answers_inside(self.name) or Waiting("no agent inside it answers")
 
         what = "the new machine to take files"
-        wait_until(answering, what=what, within=self.site.incus.boot_within, where=self.name, advice="the image needs incus-agent")
+        wait_until(
+            answering, what=what, within=self.site.incus.boot_within, where=self.name, advice="the image needs incus-agent", record=self.run.record
+        )
 
     def _grant_access(self, key: KeyPair) -> None:
         """The one input beside the bootstrap key: a public key, by the means that the site file names."""
@@ -200,7 +202,9 @@ class Room:
                 return Waiting(f"port {_SSH_PORT}: {problem.strerror or problem}")
             return True
 
-        wait_until(listening, what="the new machine's sshd to listen", within=limit, every=0.1, where=f"{self.name} ({address})")
+        wait_until(
+            listening, what="the new machine's sshd to listen", within=limit, every=0.1, where=f"{self.name} ({address})", record=self.run.record
+        )
         host_key = self.hypervisor.read_file(self.name, self.site.access.host_key_path).decode().strip()
         ssh = Ssh(address, user=self.site.access.user, key=key, host_key=host_key, record=self.run.record)
         machine = Machine(self.name, ssh, self.run.record)
@@ -212,7 +216,7 @@ class Room:
                 return Waiting(problem.problem)
             return True
 
-        wait_until(logged_in, what="the new machine to let us in", within=limit, every=0.2, where=machine.where)
+        wait_until(logged_in, what="the new machine to let us in", within=limit, every=0.2, where=machine.where, record=self.run.record)
         return machine
 
     def _look_at_blank(self, machine: Machine) -> Blankness:

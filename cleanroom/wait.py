@@ -14,6 +14,8 @@ from typing import TypeVar
 from cleanroom.errors import OutOfTime
 
 T = TypeVar("T")
+#: Changes that a recorded wait tells; of more than these the last is told too.
+_MOST_SEEN = 12
 
 
 @dataclass(frozen=True)
@@ -54,24 +56,35 @@ def wait_until(
     where: str = "",
     advice: str = "",
     alive: Callable[[float, str], None] | None = None,
+    record: Callable[..., object] | None = None,
 ) -> T:
     """Ask `probe` until it answers something other than `Waiting`; return that.
 
     `what` names the condition in plain words, `within` and `every` are seconds. The last try is made at the deadline itself, so the text of
     `OutOfTime` is what was true then. A probe ends the wait early by raising: a terminal state is not worth waiting for. `alive(elapsed, seen)` is
-    called after each try that did not succeed.
+    called after each try that did not succeed. `record` gets one event, `waited`: how long it took, how it ended, and each change
+    that was seen meanwhile.
     """
-    deadline = Deadline(within)
-    while True:
-        last = deadline.passed
-        answer = probe()
-        if not isinstance(answer, Waiting):
-            return answer
-        if last:
-            raise OutOfTime(f"waited {deadline.elapsed:.1f} s for {what}; last seen: {answer.seen}", where=where, advice=advice)
-        if alive is not None:
-            alive(deadline.elapsed, answer.seen)
-        time.sleep(min(every, deadline.left))
+    deadline, seen, outcome = Deadline(within), list[tuple[float, str]](), "broken off"
+    try:
+        while True:
+            last = deadline.passed
+            answer = probe()
+            if not isinstance(answer, Waiting):
+                outcome = "met"
+                return answer
+            if not seen or seen[-1][1] != answer.seen:
+                seen.append((round(deadline.elapsed, 3), answer.seen))
+            if last:
+                outcome = "out of time"
+                raise OutOfTime(f"waited {deadline.elapsed:.1f} s for {what}; last seen: {answer.seen}", where=where, advice=advice)
+            if alive is not None:
+                alive(deadline.elapsed, answer.seen)
+            time.sleep(min(every, deadline.left))
+    finally:
+        if record is not None:
+            told = [*seen[:_MOST_SEEN], *seen[_MOST_SEEN:][-1:]]
+            record("waited", what=what, where=where, within=within, seconds=round(deadline.elapsed, 3), outcome=outcome, seen=told)
 
 
 def pause(seconds: float) -> None:

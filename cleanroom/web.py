@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -50,8 +50,9 @@ class _UnderName(HTTPAdapter):
 class Visitor:
     """Visits one address under public names. `trust` is a bundle of authorities; None is the system's."""
 
-    def __init__(self, address: str, *, trust: Path | None) -> None:
+    def __init__(self, address: str, *, trust: Path | None, record: Callable[..., object] | None = None) -> None:
         self.address = address
+        self.record = record
         self._trust = str(trust) if trust is not None else system_bundle()
 
     def visit(self, host: str, path: str, *, body: bytes | None = None, headers: Mapping[str, str] | None = None) -> Visit:
@@ -100,7 +101,7 @@ def check_endpoints(visitor: Visitor, endpoints: Sequence[Endpoint]) -> None:
         return Waiting("; ".join(f"https://{e.host}{e.path}: {seen}" for e, seen in pending.items())) if pending else True
 
     try:
-        wait_until(answered, what="the public endpoints to answer", within=clock.left, where=visitor.address)
+        wait_until(answered, what="the public endpoints to answer", within=clock.left, where=visitor.address, record=visitor.record)
     except OutOfTime as problem:
         wanted = "; ".join(f"{e.host}: status {e.status} and {e.marker!r} within {e.within:.0f} s" for e in pending)
         seen = problem.problem.split("last seen: ", 1)[-1]

@@ -61,7 +61,7 @@ def proxy_carries_it(throwaway: Throwaway, site: Site, pair: Pair) -> None:
 
 @then("every public name, and a random label under the wildcard, serves exactly git's leaf over verified TLS")
 def names_serve_gits_leaf(throwaway: Throwaway, site: Site, pair: Pair) -> None:
-    certificate.check_all_names(throwaway.machine.ssh.address, site, pair, trust=site.certificate.trust)
+    certificate.check_all_names(throwaway.machine.ssh.address, site, pair, trust=site.certificate.trust, record=throwaway.machine.record)
 
 
 @when("the certificate files are deleted and the system is activated again", target_fixture="removal")

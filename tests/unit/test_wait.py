@@ -8,6 +8,7 @@ import pytest
 
 from cleanroom.errors import CheckFailed, OutOfTime
 from cleanroom.wait import Deadline, Waiting, wait_until
+from tests.unit.notes import Notes
 
 
 def test_the_first_answer_ends_the_wait() -> None:
@@ -29,6 +30,25 @@ def test_time_runs_out_with_what_was_seen_last() -> None:
     assert "the moon" in caught.value.problem
     assert caught.value.problem.endswith(f"try {next(tries) - 1}")
     assert (caught.value.where, caught.value.advice) == ("here", "look up")
+
+
+def test_a_wait_is_recorded_with_what_it_saw_each_change_once(notes: Notes) -> None:
+    answers = iter([Waiting("starting"), Waiting("starting"), Waiting("degraded"), "running"])
+    wait_until(lambda: next(answers), what="the system", within=5, every=0.001, where="m", record=notes.record)
+    (told,) = notes
+    assert (told["kind"], told["what"], told["where"], told["within"], told["outcome"]) == ("waited", "the system", "m", 5, "met")
+    assert [text for _, text in told["seen"]] == ["starting", "degraded"]
+
+
+def test_a_wait_that_was_not_met_is_recorded_too(notes: Notes) -> None:
+    numbers = iter(range(10_000))
+    with pytest.raises(OutOfTime):
+        wait_until(lambda: Waiting(f"{next(numbers)}"), what="never", within=0.05, every=0.001, record=notes.record)
+    with pytest.raises(ZeroDivisionError):
+        wait_until(lambda: 1 // 0, what="a terminal state", within=5, record=notes.record)
+    assert [each["outcome"] for each in notes] == ["out of time", "broken off"]
+    assert len(notes[0]["seen"]) == 13
+    assert notes[0]["seen"][-1][1] == str(next(numbers) - 1)
 
 
 def test_the_last_try_is_made_at_the_deadline_itself() -> None:
