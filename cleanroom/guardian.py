@@ -80,7 +80,7 @@ def draw(folder: Path) -> None:
     # Imported when they are needed: nearly every guardian goes home without.
     from cleanroom import evidence, ledger, report  # noqa: PLC0415
 
-    if not (folder / evidence.ENVELOPE).exists() and not (folder / evidence.UNSIGNED).exists():
+    if (folder / ledger.NAME).exists() and not (folder / evidence.ENVELOPE).exists() and not (folder / evidence.UNSIGNED).exists():
         report.write(folder, ledger.read(folder / ledger.NAME))
 
 

@@ -45,7 +45,7 @@ class Options:
 class Run:
     """The folder, the ledger and the clock of one run."""
 
-    def __init__(self, reports: Path, options: Options, *, announce: Callable[[str], None]) -> None:
+    def __init__(self, reports: Path, options: Options, *, announce: Callable[[str], None], begun: Callable[[Path], object] = Path.exists) -> None:
         self.id = new_run_id()
         self.options = options
         self.reports = reports
@@ -61,6 +61,7 @@ class Run:
             scratch.remove(dead)
         self.scratch = scratch.make(self.id)
         self.redactor = Redactor()
+        begun(self.folder)  # before there is a ledger: whoever watches it misses nothing
         self.ledger = Ledger(self.folder, self.redactor)
         self.record = self.ledger.record
         self.signer: Signer | None = None
