@@ -82,6 +82,7 @@ _SHOWN_AS_THEY_ARE = (
         "left-behind",
         "requests",
         "elsewhere",
+        "sabotage-matrix",
     ),
 )
 

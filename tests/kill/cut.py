@@ -155,6 +155,7 @@ def carry_out(job: tuple[Point, Blow]) -> Cut:
     point, blow = job
     # A shell's background job begins with SIGINT ignored, and what it starts inherits that; what heeds it here is heeded below.
     signal.signal(signal.SIGINT, signal.default_int_handler)
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)  # and nohup likewise
     folder = Path(tempfile.mkdtemp(prefix="cut-"))
     cut = Bed(point, blow, folder).carry_out()
     if not cut.wrong:

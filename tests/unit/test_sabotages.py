@@ -32,6 +32,14 @@ def test_each_names_scenarios_that_there_are_and_reasons_of_its_own(name: str) -
     assert not sabotage.reddens.keys() & sabotage.may_redden.keys()
 
 
+def test_every_scenario_has_a_sabotage_that_must_redden_it() -> None:
+    assert catalogue.unreddened() == []
+
+
+def test_there_are_eighty_at_least() -> None:
+    assert len(CATALOGUE) >= 80
+
+
 def test_each_story_is_told_once() -> None:
     assert [story for story, count in Counter(sabotage.story for sabotage in CATALOGUE.values()).items() if count > 1] == []
 
