@@ -33,6 +33,7 @@ acceptance: machine
 	$(VENV)/bin/pytest $(if $(ARGS),$(ARGS),features)
 
 test: check browser
+	$(VENV)/bin/pytest -q -n auto tests/proofs
 	$(VENV)/bin/pytest tests/plugin tests/browser tests/lab tests/interop
 
 check: machine

@@ -15,7 +15,7 @@ from cleanroom.sweep import sweep
 from lab.daemon import Incus
 from lab.names import PROJECT
 from lab.state import State
-from tests.unit.test_lookalikes import lookalike
+from tests.proofs.test_lookalikes import lookalike
 
 ROUNDS = 6
 EACH = 5
