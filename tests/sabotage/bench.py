@@ -145,6 +145,8 @@ class Bench:
     def _run_suite(self, root: Path, site: Path, reports: Path) -> bool:
         """Run the suite in `root` to its end; returns whether the sabotage had its moment (one without a moment had)."""
         argv = [sys.executable, "-m", "pytest", "-q", f"features/{self.sabotage.feature}", "--site", str(site), "--reports", str(reports)]
+        # Those that need no machine share a lab, and some of them look into its project.
+        argv += ["--wait", "5m"]
         moment, act = self.sabotage.during or (None, None)
         deadline = time.monotonic() + _LONGEST_RUN
         with (
