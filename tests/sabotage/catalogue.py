@@ -43,7 +43,7 @@ def controls(selected: Mapping[str, Sabotage]) -> dict[str, Sabotage]:
     whole = {sabotage.feature for sabotage in selected.values() if not sabotage.static and not sabotage.options}
     runs: set[tuple[str, tuple[str, ...], bool]] = {("" if len(whole) > 1 else feature, (), False) for feature in whole}
     for sabotage in selected.values():
-        is_covered = sabotage.feature in whole and not set(sabotage.options) & {tag.removeprefix("@") for tag in ON_REQUEST}
+        is_covered = (len(whole) > 1 or sabotage.feature in whole) and not set(sabotage.options) & {tag.removeprefix("@") for tag in ON_REQUEST}
         if not is_covered:
             runs.add((sabotage.feature, tuple(sabotage.options), sabotage.static))
     nothing = Sabotage(name="control", story="nothing was broken", reddens={}, own_site=True)

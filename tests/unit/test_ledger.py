@@ -211,3 +211,40 @@ def test_half_a_surrogate_pair_is_kept_and_does_not_break_the_chain(tmp_path: Pa
     assert read(ledger.path)[0]["path"] == os.fsdecode(b"/srv/\xff")
     assert head(read(ledger.path)) == head(ledger.events) == ledger.head
     assert head([]) == BEGINNING
+
+
+def test_the_first_event_follows_sixty_four_zeros_and_a_clock_that_begins_with_the_run(ledger: Ledger) -> None:
+    event = ledger.record("tick")
+    assert event["prev"] == "0" * 64
+    assert 0 <= event["t"] < 60
+    assert event["t"] == round(event["t"], 3)
+
+
+def test_the_file_holds_text_as_it_is(written: Path) -> None:
+    assert "é".encode() in written.read_bytes()
+
+
+def test_whoever_writes_is_known_while_he_does_and_not_afterwards(tmp_path: Path) -> None:
+    """An interrupt between the line and the digest of it would break the chain."""
+    seen: list[set[int]] = []
+
+    class Watching(Redactor):
+        def clean_data(self, data: object) -> object:
+            seen.append(set(ledger.writers))
+            return super().clean_data(data)
+
+    ledger = Ledger(tmp_path, Watching())
+    ledger.record("tick")
+    with pytest.raises(HarnessError):
+        ledger.record("tick", kind_of="x", n=1)
+    ledger.close()
+    assert seen == [{threading.get_ident()}]
+    assert ledger.writers == set()
+
+
+def test_what_was_written_is_on_the_disk_once_it_is_closed(ledger: Ledger, monkeypatch: pytest.MonkeyPatch) -> None:
+    synchronised: list[int] = []
+    monkeypatch.setattr("cleanroom.ledger.os.fsync", synchronised.append)
+    ledger.close()
+    ledger.close()
+    assert len(synchronised) == 1
