@@ -41,6 +41,8 @@ def main(arguments: list[str]) -> int:
         findings = _carry_out(folder, list(selected), where)
     whole = matrix.data(findings, control=judged, seconds=time.monotonic() - began, lanes=count)
     matrix.write(folder, whole, findings)
+    if whole["whole"]:
+        print(f"{len(whole['uncovered'])} checks of the library that no sabotage reddens and nobody has explained (uncovered, in matrix.json)")
     print(f"{whole['counts']['killed']} killed, {whole['counts']['survived']} survived; {folder / 'matrix.html'}")
     return 1 if whole["counts"]["survived"] else 0
 

@@ -16,6 +16,7 @@ from typing import Any
 import jinja2
 
 from cleanroom import inventory
+from tests.sabotage import sites
 from tests.sabotage.bench import ROOT, Sabotage
 from tests.sabotage.catalogue import CATALOGUE
 from tests.sabotage.finding import Cell, Finding
@@ -40,6 +41,7 @@ def data(findings: Mapping[str, Finding], *, control: Mapping[str, Finding], sec
         "features": dict(inventory.read(ROOT / "features").files),
         "counts": counts,
         "whole": set(findings) == set(CATALOGUE),
+        "uncovered": sites.unexplained(findings.values()),
         "control": {name: asdict(finding) for name, finding in control.items()},
         "seconds": round(seconds, 1),
         "lanes": lanes,
