@@ -41,15 +41,16 @@ class Relay:
                 threading.Thread(target=self._serve, args=(client,), daemon=True).start()
 
     def _serve(self, client: socket.socket) -> None:
-        server = socket.socket(socket.AF_UNIX)
-        try:
-            server.connect(str(self._there))
-        except OSError:
-            client.close()
-            return
-        meant = threading.Event()
-        threading.Thread(target=self._pump, args=(client, server, lambda data: self._look(data, meant)), daemon=True).start()
-        self._pump(server, client, lambda _data: self._strike(meant))
+        with client, socket.socket(socket.AF_UNIX) as server:
+            try:
+                server.connect(str(self._there))
+            except OSError:
+                return
+            meant = threading.Event()
+            other_way = threading.Thread(target=self._pump, args=(client, server, lambda data: self._look(data, meant)), daemon=True)
+            other_way.start()
+            self._pump(server, client, lambda _data: self._strike(meant))
+            other_way.join()  # both are shut down by now, so it ends
 
     def _look(self, data: bytes, meant: threading.Event) -> None:
         """Whether this is the request whose answer is to be held back."""
