@@ -11,9 +11,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from cleanroom import verdict
+from cleanroom.claim.recorded import but_for_own
 from cleanroom.facts import STATIC, Facts, chapters, facts, not_run
 from cleanroom.ledger import Event
-from cleanroom.recorded import but_for_own
 from cleanroom.shown import one_line, shown
 
 #: The customer's chapters; DONE needs a scenario of each.

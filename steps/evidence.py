@@ -7,10 +7,11 @@ from collections.abc import Mapping
 
 from pytest_bdd import given, then
 
-from cleanroom import evidence_document, forbidden, freshness, limitations, site_documents, suite, unweakened
-from cleanroom.evidence_document import LIVE, STATIC, Entry
-from cleanroom.limitations import Admitted
-from cleanroom.record import Record
+from cleanroom import suite
+from cleanroom.claim import evidence_document, forbidden, freshness, limitations, site_documents, unweakened
+from cleanroom.claim.evidence_document import LIVE, STATIC, Entry
+from cleanroom.claim.limitations import Admitted
+from cleanroom.claim.record import Record
 from cleanroom.repository import Repository
 from cleanroom.run import Run
 from cleanroom.site import Site

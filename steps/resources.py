@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from pytest_bdd import given, parsers, then, when
 
-from cleanroom import custody, estate, guardrails, memory, neighbours, regression, resize, sizing, survey
+from cleanroom import custody, guardrails, regression
 from cleanroom.guardrails import MemoryTrial, Trial
 from cleanroom.hypervisor import Hypervisor
 from cleanroom.machine import Machine
-from cleanroom.resize import Resizing
 from cleanroom.run import Run
 from cleanroom.site import Site
-from cleanroom.sizing import Decided
+from cleanroom.surroundings import estate, memory, neighbours, resize, sizing, survey
+from cleanroom.surroundings.resize import Resizing
+from cleanroom.surroundings.sizing import Decided
 from cleanroom.throwaway import Throwaway
 
 

@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 from urllib.parse import urlsplit
 
-from cleanroom import marks, memory, survey
+from cleanroom import marks
 from cleanroom.checkup import net
 from cleanroom.checkup.points import Finding, good, note, trouble
 from cleanroom.errors import CheckFailed, HarnessError, OutOfReach
@@ -22,6 +22,7 @@ from cleanroom.incus.creation import VIRTUAL_MACHINE, creation
 from cleanroom.incus.door import Credential, open_door, secured
 from cleanroom.quantities import show_size
 from cleanroom.site import Site
+from cleanroom.surroundings import memory, survey
 from cleanroom.tables.machines import Incus
 
 _POINT = "incus.endpoint"

@@ -21,8 +21,8 @@ from cleanroom.ledger import Ledger
 from cleanroom.marks import ProjectLock
 from cleanroom.quantities import show_size
 from cleanroom.redact import Redactor
-from cleanroom.resize import Plan
 from cleanroom.site import Site
+from cleanroom.surroundings.resize import Plan
 
 
 def register(commands: Any) -> None:  # noqa: ANN401 - argparse keeps the type private

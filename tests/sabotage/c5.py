@@ -377,8 +377,8 @@ SABOTAGES = (
         "judge-weakened",
         "what judges was made easier, and no commit says so",
         lambda _owner: None,
-        {WEAKENED: "cleanroom/freshness.py"},
-        suite=suite_edit("cleanroom/freshness.py", "_SKEW_SECONDS = 120.0", "_SKEW_SECONDS = 1e9"),
+        {WEAKENED: "cleanroom/claim/freshness.py"},
+        suite=suite_edit("cleanroom/claim/freshness.py", "_SKEW_SECONDS = 120.0", "_SKEW_SECONDS = 1e9"),
     ),
     _claim(
         "skip-in-this-run",

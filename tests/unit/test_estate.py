@@ -7,10 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from cleanroom import estate, marks
+from cleanroom import marks
 from cleanroom.errors import CheckFailed, HarnessError
 from cleanroom.hypervisor import Hypervisor
 from cleanroom.ledger import Ledger
+from cleanroom.surroundings import estate
 from tests.unit.incus import Incus, on_socket
 from tests.unit.notes import Notes
 

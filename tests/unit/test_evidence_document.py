@@ -6,10 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from cleanroom import claims, evidence_document
+from cleanroom import claims
+from cleanroom.claim import evidence_document
+from cleanroom.claim.evidence_document import LIVE, STATIC, Entry, newest
+from cleanroom.claim.record import Record
 from cleanroom.errors import CheckFailed
-from cleanroom.evidence_document import LIVE, STATIC, Entry, newest
-from cleanroom.record import Record
 from tests import forging
 from tests.unit import claim
 

@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from cleanroom import forbidden
+from cleanroom.claim import forbidden
 from cleanroom.errors import CheckFailed, HarnessError
 
 SITE = ("infeasible by design",)

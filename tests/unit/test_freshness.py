@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 
-from cleanroom import freshness
+from cleanroom.claim import freshness
+from cleanroom.claim.record import Record
 from cleanroom.errors import CheckFailed
 from cleanroom.ledger import Event
-from cleanroom.record import Record
 from cleanroom.repository import Repository, fetch
 from cleanroom.site import Site
 from cleanroom.tables.git import Forge

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from cleanroom import limitations, signing
+from cleanroom import signing
+from cleanroom.claim import limitations
 from lab import evidence
 from lab.names import SIGNING_KEY
 from lab.state import State

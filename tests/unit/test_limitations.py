@@ -6,10 +6,10 @@ import datetime
 
 import pytest
 
-from cleanroom import limitations
+from cleanroom.claim import limitations
+from cleanroom.claim.limitations import Admitted
+from cleanroom.claim.sections import document
 from cleanroom.errors import CheckFailed
-from cleanroom.limitations import Admitted
-from cleanroom.sections import document
 
 TODAY = datetime.date(2026, 11, 26)
 GOOD = {

@@ -8,11 +8,11 @@ from typing import Any
 
 import pytest
 
-from cleanroom import memory
 from cleanroom.errors import CheckFailed, HarnessError
 from cleanroom.hypervisor import Hypervisor
 from cleanroom.ledger import Ledger
-from cleanroom.memory import Sampler
+from cleanroom.surroundings import memory
+from cleanroom.surroundings.memory import Sampler
 from tests.unit.incus import GIB, Incus, on_socket
 from tests.unit.notes import Notes
 from tests.unit.series import NAME, whole_series
@@ -104,7 +104,7 @@ def test_a_look_that_failed_is_a_gap_and_not_the_end(hypervisor: Hypervisor, inc
     sampler.begin()
     incus.denied.add("instances")
     sampler.nudge({"kind": "lifecycle"})
-    monkeypatch.setattr("cleanroom.memory._EVERY", 0.01)
+    monkeypatch.setattr("cleanroom.surroundings.memory._EVERY", 0.01)
     while not notes.of("memory-missed"):
         pass
     incus.denied.clear()

@@ -8,12 +8,13 @@ from typing import Any
 
 import pytest
 
-from cleanroom import marks, neighbours
-from cleanroom.elsewhere import EVERYBODY_ELSE
+from cleanroom import marks
 from cleanroom.errors import CheckFailed, HarnessError
 from cleanroom.ledger import Ledger
-from cleanroom.neighbours import Neighbours
-from cleanroom.survey import Seen
+from cleanroom.surroundings import neighbours
+from cleanroom.surroundings.elsewhere import EVERYBODY_ELSE
+from cleanroom.surroundings.neighbours import Neighbours
+from cleanroom.surroundings.survey import Seen
 from cleanroom.tables.machines import Incus as Settings
 
 SETTINGS = Settings.model_validate(

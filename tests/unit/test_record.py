@@ -8,9 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from cleanroom import evidence, ledger, recorded, signing
+from cleanroom import evidence, ledger, signing
+from cleanroom.claim import recorded
+from cleanroom.claim.record import Record, open_record
 from cleanroom.errors import BadInput, CheckFailed, HarnessError
-from cleanroom.record import Record, open_record
 from cleanroom.signing import Signer
 from tests import forging
 from tests.unit import claim

@@ -9,14 +9,14 @@ from typing import Any
 
 import pytest
 
-from cleanroom import resize
 from cleanroom.errors import BadInput, CheckFailed, HarnessError, NotOurs
 from cleanroom.hypervisor import Hypervisor
 from cleanroom.machine import Machine
 from cleanroom.marks import marks
-from cleanroom.resize import Plan, Resizing, Step
 from cleanroom.site import Site
-from cleanroom.survey import Seen
+from cleanroom.surroundings import resize
+from cleanroom.surroundings.resize import Plan, Resizing, Step
+from cleanroom.surroundings.survey import Seen
 from tests.unit import sites
 from tests.unit.incus import GIB, Incus, on_socket
 from tests.unit.notes import Notes

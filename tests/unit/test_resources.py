@@ -7,12 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from cleanroom import estate
-from cleanroom.elsewhere import EVERYBODY_ELSE, silent
 from cleanroom.errors import HarnessError
 from cleanroom.hypervisor import Hypervisor
-from cleanroom.resources import Resources
 from cleanroom.run import Options, Run
+from cleanroom.surroundings import estate
+from cleanroom.surroundings.elsewhere import EVERYBODY_ELSE, silent
+from cleanroom.surroundings.resources import Resources
 from cleanroom.wait import Waiting, wait_until
 from tests.unit.incus import Incus, on_socket
 

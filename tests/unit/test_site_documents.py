@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from cleanroom import site_documents
+from cleanroom.claim import site_documents
 from cleanroom.errors import BadInput, CheckFailed
 from cleanroom.repository import Repository, fetch
 from cleanroom.site import Site

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from cleanroom import sizing
 from cleanroom.errors import CheckFailed, HarnessError
 from cleanroom.hypervisor import Instance
+from cleanroom.surroundings import sizing
 
 GIB = 2**30
 LAB = Path(__file__).parents[2] / "lab" / "site" / "base" / "DECISIONS.md"

@@ -10,10 +10,11 @@ from typing import Any
 
 import pytest
 
-from cleanroom import inventory, signing, suite, unweakened
+from cleanroom import inventory, signing, suite
+from cleanroom.claim import unweakened
+from cleanroom.claim.record import Record
 from cleanroom.errors import CheckFailed, HarnessError
 from cleanroom.ledger import Event
-from cleanroom.record import Record
 from cleanroom.run import Options, Run
 from cleanroom.site import Site
 from tests import forging

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import datetime
 
-from cleanroom import recorded
+from cleanroom.claim import recorded
+from cleanroom.claim.record import Record
 from cleanroom.errors import CheckFailed
 from cleanroom.quantities import show_duration
-from cleanroom.record import Record
 from cleanroom.repository import Repository
 from cleanroom.site import Site
 

@@ -12,10 +12,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from cleanroom import marks
-from cleanroom.elsewhere import EVERYBODY_ELSE
 from cleanroom.errors import CheckFailed, HarnessError
 from cleanroom.ledger import Event, Ledger
-from cleanroom.survey import Seen
+from cleanroom.surroundings.elsewhere import EVERYBODY_ELSE
+from cleanroom.surroundings.survey import Seen
 from cleanroom.tables.machines import Incus
 
 #: What changes with nobody's doing: the guest says itself that it is ready. All other `volatile.*` keys change with a start, a stop or a change of

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from cleanroom import activation, custody, survey
+from cleanroom import activation, custody
 from cleanroom.errors import BadInput, CheckFailed, HarnessError, NotOurs
 from cleanroom.hypervisor import Hypervisor
 from cleanroom.ledger import Event
@@ -17,7 +17,8 @@ from cleanroom.machine import Machine
 from cleanroom.quantities import show_size
 from cleanroom.run import Run
 from cleanroom.site import Site
-from cleanroom.survey import Seen
+from cleanroom.surroundings import survey
+from cleanroom.surroundings.survey import Seen
 from cleanroom.wait import Waiting, wait_until
 
 

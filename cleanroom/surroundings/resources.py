@@ -11,14 +11,14 @@ from collections import Counter
 from dataclasses import asdict, replace
 from typing import Self
 
-from cleanroom import estate
-from cleanroom.elsewhere import Elsewhere
-from cleanroom.estate import Estate
 from cleanroom.guard import Sent
 from cleanroom.hypervisor import Hypervisor
-from cleanroom.memory import Sampler
-from cleanroom.neighbours import Neighbours
 from cleanroom.run import Run
+from cleanroom.surroundings import estate
+from cleanroom.surroundings.elsewhere import Elsewhere
+from cleanroom.surroundings.estate import Estate
+from cleanroom.surroundings.memory import Sampler
+from cleanroom.surroundings.neighbours import Neighbours
 
 #: Each operation has a name of its own, and is asked after many times.
 _OPERATION = re.compile(r"/operations/[^/]+")

@@ -13,11 +13,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
-from cleanroom import recorded
+from cleanroom.claim import recorded
+from cleanroom.claim.record import Record
+from cleanroom.claim.recorded import FACTS, Fact
+from cleanroom.claim.sections import Section, Text, document
 from cleanroom.errors import CheckFailed
-from cleanroom.record import Record
-from cleanroom.recorded import FACTS, Fact
-from cleanroom.sections import Section, Text, document
 
 #: The two halves of a claim.
 STATIC: Final = "Byte-identical closure (static)"

@@ -12,8 +12,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from cleanroom.claim.sections import Section, document
 from cleanroom.errors import CheckFailed
-from cleanroom.sections import Section, document
 
 _HEADING: Final = re.compile(r"\blimitations?\b", re.IGNORECASE)
 _NONE: Final = re.compile(r"(?:there are )?none\.?", re.IGNORECASE)

@@ -12,13 +12,13 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 
-from cleanroom import survey
-from cleanroom.elsewhere import silent
 from cleanroom.errors import CheckFailed, HarnessError
 from cleanroom.hypervisor import Hypervisor
 from cleanroom.ledger import Event, Ledger
 from cleanroom.quantities import show_size
-from cleanroom.survey import Seen
+from cleanroom.surroundings import survey
+from cleanroom.surroundings.elsewhere import silent
+from cleanroom.surroundings.survey import Seen
 from cleanroom.tables.machines import Incus
 
 #: Seconds that may lie between the beginning of one look and the end of the next.

@@ -13,11 +13,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from cleanroom import marks, survey
+from cleanroom import marks
 from cleanroom.errors import CheckFailed, HarnessError, OutOfReach
 from cleanroom.hypervisor import Hypervisor
 from cleanroom.ledger import Event, Ledger
-from cleanroom.survey import Seen
+from cleanroom.surroundings import survey
+from cleanroom.surroundings.survey import Seen
 from cleanroom.wait import Waiting, wait_until
 
 #: How long Incus may take to tidy up behind a deletion.

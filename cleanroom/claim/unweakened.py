@@ -10,11 +10,12 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from cleanroom import inventory, recorded, suite, verdict, verifier
+from cleanroom import inventory, suite, verdict, verifier
+from cleanroom.claim import recorded
+from cleanroom.claim.record import Record
 from cleanroom.errors import CheckFailed, HarnessError
 from cleanroom.inventory import Inventory
 from cleanroom.ledger import Event
-from cleanroom.record import Record
 from cleanroom.run import Run
 from cleanroom.site import LOCAL, Site
 

@@ -10,10 +10,10 @@ import re
 from collections.abc import Callable
 from typing import Any
 
-from cleanroom import survey
 from cleanroom.custody import Watch
 from cleanroom.hypervisor import Hypervisor
 from cleanroom.ledger import Event, Ledger
+from cleanroom.surroundings import survey
 
 EVERYBODY_ELSE = "every other instance"
 #: What people do in their own machines, and what a guest says of itself.
