@@ -54,7 +54,8 @@ def covered(findings: Iterable[Finding]) -> set[str]:
 
 def reasons() -> Mapping[str, str]:
     """Why no sabotage reddens a site, by patterns of keys."""
-    return {entry["site"]: entry["reason"] for entry in tomllib.loads(UNCOVERED.read_text()).get("uncovered", ())}
+    entries = tomllib.loads(UNCOVERED.read_text()).get("uncovered", ())
+    return {site: entry["reason"] for entry in entries for site in entry["sites"]}
 
 
 def unexplained(findings: Iterable[Finding]) -> list[str]:
