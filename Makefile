@@ -9,7 +9,7 @@ STAMP := $(VENV)/.installed
 help:
 	@echo "make acceptance [ARGS=\"features/c4_cleanroom.feature -k reboot\"]   every feature, cold, against the embedded lab; leaves reports/latest/"
 	@echo "make test                  the suite's own tests"
-	@echo "make check                 ruff, mypy --strict, unit tests: under a minute"
+	@echo "make check                 ruff, mypy --strict, unit tests: about a minute"
 	@echo "make sabotage [ONLY=c4] [STATIC=1]   break the lab's site in named ways; each must turn its scenario red, for its reason"
 	@echo "make kill-matrix [ONLY=provision]    cut runs off at named points; nothing of them may be left"
 	@echo "make mutants [ONLY=ledger]  wrong versions of the library's own code, each of which a unit test must notice"
