@@ -151,6 +151,31 @@ def test_nothing_is_done_again_before_the_guide_has_ended(ledger: Ledger) -> Non
         conduct.check_only_looked(ledger, machine())
 
 
+def test_a_trial_that_nobody_declared_is_told(ledger: Ledger) -> None:
+    followed(ledger)
+    sent(ledger, "probe", "ls")
+    sent(ledger, "trial", "rm", "-f", "/cert")
+    with pytest.raises(CheckFailed, match="belong to a declared trial"):
+        conduct.check_only_looked(ledger, machine())
+
+
+def test_the_watchdogs_commands_are_those_of_the_suite(ledger: Ledger) -> None:
+    sent(ledger, "probe", "ls")
+    sent(ledger, "watchdog", "systemctl", "restart", "cleanroom-watchdog.timer")
+    conduct.check_only_looked(ledger, machine())
+    sent(ledger, "watchdog", "systemctl", "restart", "docker.service")
+    with pytest.raises(CheckFailed, match=r"restart docker.service` \(event 2\)"):
+        conduct.check_only_looked(ledger, machine())
+
+
+def test_what_was_sent_after_the_watchdogs_renewal_is_judged_too(ledger: Ledger) -> None:
+    sent(ledger, "probe", "ls")
+    sent(ledger, "watchdog", "systemctl", "restart", "cleanroom-watchdog.timer")
+    sent(ledger, "probe", "rm", "-rf", "/")
+    with pytest.raises(CheckFailed, match="event 2"):
+        conduct.check_only_looked(ledger, machine())
+
+
 @pytest.mark.parametrize("to", ["another machine", None])
 def test_an_empty_record_excuses_nothing(ledger: Ledger, to: str | None) -> None:
     sent(ledger, "guide", "ls")

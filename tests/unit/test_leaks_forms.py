@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import string
+from collections.abc import Callable
 
 import pytest
 from hypothesis import given
@@ -39,6 +40,22 @@ def test_folded_lines_at_any_column(value: bytes, before: bytes, columns: int, e
 def test_folded_lines_may_be_indented(value: bytes, before: bytes, columns: int) -> None:
     encoded = base64.b64encode(before + value).decode()
     assert finds(value, "\n        ".join(encoded[index : index + columns] for index in range(0, len(encoded), columns)).encode())
+
+
+@pytest.mark.parametrize("end", ["\n", "\r\n", "\\n"])
+@pytest.mark.parametrize("encode", [bytes.hex, lambda value: base64.b64encode(value).decode()], ids=["hex", "base64"])
+def test_a_short_value_is_found_wherever_one_line_end_lies_within_it(encode: Callable[[bytes], str], end: str) -> None:
+    value = b"Q7v!x2Kd9p"
+    encoded = encode(value)
+    for place in range(1, len(encoded)):
+        assert finds(value, f"{encoded[:place]}{end}{encoded[place:]}".encode()), place
+
+
+def test_half_a_value_that_reads_like_words_is_not_searched_for_alone() -> None:
+    words = b"recipe maintainers"
+    value = hashlib.shake_256(b"half").digest(len(words)) + words
+    assert finds(value, base64.b64encode(value))
+    assert not finds(value, base64.b64encode(b"for " + words + b", who keep it"))
 
 
 @given(st.one_of(TOKENS, TELLING_BYTES))

@@ -8,7 +8,7 @@ import pytest
 
 from cleanroom import leaks
 from cleanroom.errors import CheckFailed, HarnessError
-from cleanroom.leaks import Result, Search, Searcher
+from cleanroom.leaks import Finding, Result, Search, Searcher
 from cleanroom.redact import Secret
 from tests.unit.leak_doubt import VALUE
 
@@ -19,6 +19,15 @@ def searched(folder: Path, files: int) -> Result:
         (folder / f"file{number}").write_bytes(b"before " + VALUE + b" between " + VALUE + b" after\n")
     search.tree(folder)
     return search.result
+
+
+@pytest.mark.parametrize(("part", "told"), [("", "token, hex, in /a/b at byte 5"), ("line 2 of 3", "token (line 2 of 3), hex, in /a/b at byte 5")])
+def test_a_finding_is_told_by_secret_part_form_place_and_byte(part: str, told: str) -> None:
+    assert str(Finding("token", "hex", part, "/a/b", 5)) == told
+
+
+def test_the_first_of_several_in_one_place_is_told(tmp_path: Path) -> None:
+    assert [(Path(each.place).name, each.offset) for each in searched(tmp_path, 2).findings] == [("file0", 7), ("file1", 7)]
 
 
 @pytest.mark.parametrize(("files", "told", "untold"), [(1, 1, 0), (3, 3, 0), (4, 3, 1), (7, 3, 4)])

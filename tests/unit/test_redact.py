@@ -53,8 +53,8 @@ def test_each_form_of_a_value_is_masked(form: str) -> None:
     cleaned = redactor(VALUE).clean(f"before {FORMS[form]} after")
     assert "[secret s]" in cleaned
     assert not any(other in cleaned for other in FORMS.values()), f"the {form} form got through"
-    assert cleaned.startswith("before ")
-    assert cleaned.endswith(" after")
+    # What is left is what stood around the value: JSON's quotes, the end of base64. No character of the value itself.
+    assert cleaned.replace('"', "").replace("=", "") == "before [secret s] after"
 
 
 def test_a_value_of_many_lines_is_masked_line_by_line() -> None:
@@ -73,8 +73,8 @@ def test_a_longer_value_is_masked_before_a_shorter_one_within_it() -> None:
 
 
 def test_short_values_are_left_alone() -> None:
-    word = "x" * (SHORTEST - 1)
-    assert redactor(word).clean(f"{word}yz") == f"{word}yz"
+    assert redactor("abcde").clean("abcde and more") == "abcde and more"
+    assert redactor("abcdef").clean("abcdef and more") == "[secret s] and more"
 
 
 def test_data_is_cleaned_at_every_depth() -> None:
@@ -87,7 +87,8 @@ def test_data_is_cleaned_at_every_depth() -> None:
 
 
 def test_a_secret_among_the_data_is_not_told_even_if_nobody_registered_it() -> None:
-    assert "s3cr3t" not in json.dumps(Redactor().clean_data({"x": Secret("s3cr3t-value", name="n"), "y": [Secret("s3cr3t-value", name="n")]}))
+    data = {"x": Secret("s3cr3t-value", name="n"), "y": [Secret("s3cr3t-value", name="n")]}
+    assert Redactor().clean_data(data) == {"x": "Secret(n, ***)", "y": ["Secret(n, ***)"]}
 
 
 def test_binary_values_are_masked_as_they_would_be_shown() -> None:

@@ -57,6 +57,7 @@ def test_declared_trials_are_excused(ledger: Ledger, events: tuple[tuple[str, di
     ("events", "expected"),
     [
         ((*GUIDE, TRIED), "belong to a declared trial"),
+        ((*GUIDE, ELSEWHERE, TRIED), "belong to a declared trial"),
         ((*GUIDE, BEGAN, ENDED, TRIED), "belong to a declared trial"),
         ((BEGAN, TRIED, ENDED), "begins when the guide has ended"),
         ((GUIDE[0], BEGAN, ENDED), "begins when the guide has ended"),
