@@ -31,34 +31,36 @@ Change = Callable[[ast.AST], ast.AST]
 
 @dataclass(frozen=True)
 class Mutant:
-    """One wrong version: where (function and line), and the code before and after."""
+    """One wrong version: where (function and line), and the code before and after. `around` is the statement that a mere number stands in."""
 
     number: int
     function: str
     line: int
     before: str
     after: str
+    around: str
 
     @property
     def key(self) -> str:
         """What names it as long as the code stays."""
-        return f"{self.function}: {self.before} -> {self.after}"
+        return f"{self.function}: {self.before} -> {self.after}" + (f" in {self.around}" if self.around else "")
 
 
 def all_of(source: str) -> list[Mutant]:
     """Every wrong version of a module, in the order of its code."""
     tree = ast.parse(source)
     found = []
-    for number, (function, node, change) in enumerate(_changes(tree, "")):
+    for number, (function, statement, node, change) in enumerate(_changes(tree, "", tree)):
         after = change(copy.deepcopy(node))
-        found.append(Mutant(number, function or "(module)", getattr(node, "lineno", 0), _short(node), _short(after)))
+        around = _short(statement) if isinstance(node, ast.Constant) else ""
+        found.append(Mutant(number, function or "(module)", getattr(node, "lineno", 0), _short(node), _short(after), around))
     return found
 
 
 def compiled(source: str, number: int, path: str) -> object:
     """The code of one wrong version."""
     tree = ast.parse(source)
-    for index, (_function, node, change) in enumerate(_changes(tree, "")):
+    for index, (_function, _statement, node, change) in enumerate(_changes(tree, "", tree)):
         if index == number:
             _Replaced(node, change(copy.deepcopy(node))).visit(tree)
             return compile(ast.fix_missing_locations(tree), path, "exec")
@@ -76,7 +78,7 @@ class _Replaced(ast.NodeTransformer):
         return self.generic_visit(node)
 
 
-def _changes(node: ast.AST, function: str) -> Iterator[tuple[str, ast.AST, Change]]:
+def _changes(node: ast.AST, function: str, statement: ast.AST) -> Iterator[tuple[str, ast.AST, ast.AST, Change]]:
     for name, value in ast.iter_fields(node):
         if name in {"annotation", "returns", "decorator_list", "type_params"}:
             continue
@@ -84,9 +86,10 @@ def _changes(node: ast.AST, function: str) -> Iterator[tuple[str, ast.AST, Chang
             if not isinstance(child, ast.AST) or _is_words(child):
                 continue
             inside = f"{function}.{child.name}".lstrip(".") if isinstance(child, (ast.FunctionDef, ast.ClassDef)) else function
-            yield from ((inside, child, change) for change in _of(child))
+            around = child if isinstance(child, ast.stmt) else statement
+            yield from ((inside, around, child, change) for change in _of(child))
             if not isinstance(child, (ast.Raise, ast.JoinedStr)):
-                yield from _changes(child, inside)
+                yield from _changes(child, inside, around)
 
 
 def _of(node: ast.AST) -> Iterator[Change]:

@@ -70,7 +70,7 @@ def attempt_until(until: float, module: str, number: int, tests: str, within: fl
     return attempt(module, number, tests, within)[0] if time.monotonic() < until else "not tried"
 
 
-def _files(tests: str) -> list[str]:
+def files_of(tests: str) -> list[str]:
     """The files that patterns mean, those of the first pattern first: the first test that fails ends a trial."""
     return list(dict.fromkeys(str(path) for pattern in tests.split() for path in sorted(ROOT.glob(f"tests/{pattern}"))))
 
@@ -95,7 +95,7 @@ def _in_child(module: str, number: int | None, tests: str) -> int:
                 "no:xdist",
                 "-W",
                 "ignore::pytest.PytestAssertRewriteWarning",
-                *_files(tests),
+                *files_of(tests),
             ]
         )
     )
