@@ -28,7 +28,7 @@ MODULES: dict[str, str] = {
     "cleanroom.ledger": "unit/test_ledger.py",
     "cleanroom.verdict": "unit/test_verdict.py",
     "cleanroom.guide": "unit/test_guide.py",
-    "cleanroom.guide_shell": "unit/test_guide_shell.py",
+    "cleanroom.guide_shell": "unit/test_guide_shell_asked.py unit/test_guide_shell.py",
     "cleanroom.vault": "unit/test_vault_seen.py unit/test_vault_write.py unit/test_vault_vectors.py unit/test_vault_tampering.py",
     "cleanroom.sops.tree": "unit/test_sops_*.py unit/test_vault_write.py unit/test_vault_vectors.py",
     "cleanroom.sops.cipher": "unit/test_sops_cipher.py unit/test_sops_calendar.py",
