@@ -83,6 +83,8 @@ class Bench:
         self.incus = Incus(State.locate())
         self.throwaway = "cc-ci-throwaway"
         self.output = ""
+        #: Where the run under way has its folder.
+        self.reports = ROOT / "reports"
         self._keep = keep
         self._tail = Tail()
 
@@ -111,6 +113,7 @@ class Bench:
         began = time.monotonic()
         with ExitStack() as stack:
             site = State.locate().site_file
+            self.reports = Path(stack.enter_context(tempfile.TemporaryDirectory()))
             if self.sabotage.feature in {"", C5}:
                 lab.up(_tell_nobody, evidence=True)
             if self.sabotage.claim is not None:
@@ -123,17 +126,16 @@ class Bench:
                 site.write_text(re.sub(r"(?m)^image(_fingerprint)? = .*$", rf'image\1 = "{fingerprint}"', site.read_text()))
             if self.sabotage.around is not None:
                 stack.callback(self.sabotage.around(self))
-            reports = Path(stack.enter_context(tempfile.TemporaryDirectory()))
             root = ROOT
             if self.sabotage.suite is not None:
                 root = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="suite-")))
                 subprocess.run(["git", "clone", "--quiet", "--no-hardlinks", str(ROOT), str(root)], check=True)
                 self.sabotage.suite(root)
-            acted = self._run_suite(root, site, reports)
+            acted = self._run_suite(root, site)
             finding = judge(self.sabotage, self.events, self.output, acted=acted, seconds=time.monotonic() - began)
             if finding.survived and self._keep is not None:
-                (reports / "output.txt").write_text(self.output)
-                shutil.copytree(reports, self._keep, dirs_exist_ok=True, symlinks=True)
+                (self.reports / "output.txt").write_text(self.output)
+                shutil.copytree(self.reports, self._keep, dirs_exist_ok=True, symlinks=True)
         return finding
 
     def _edit(self, trees: Trees) -> None:
@@ -142,9 +144,9 @@ class Bench:
         trees.site_file.write_text(text)
         self.sabotage.edit(trees)
 
-    def _run_suite(self, root: Path, site: Path, reports: Path) -> bool:
+    def _run_suite(self, root: Path, site: Path) -> bool:
         """Run the suite in `root` to its end; returns whether the sabotage had its moment (one without a moment had)."""
-        argv = [sys.executable, "-m", "pytest", "-q", f"features/{self.sabotage.feature}", "--site", str(site), "--reports", str(reports)]
+        argv = [sys.executable, "-m", "pytest", "-q", f"features/{self.sabotage.feature}", "--site", str(site), "--reports", str(self.reports)]
         # Those that need no machine share a lab, and some of them look into its project.
         argv += ["--wait", "5m"]
         moment, act = self.sabotage.during or (None, None)
@@ -154,7 +156,7 @@ class Bench:
             subprocess.Popen([*argv, *self.sabotage.options], cwd=root, stdout=output, stderr=subprocess.STDOUT, env=dict(os.environ)) as suite,
         ):
             while suite.poll() is None:
-                if moment is not None and act is not None and any(map(moment.is_at, self._tail.read(reports))):
+                if moment is not None and act is not None and any(map(moment.is_at, self._tail.read(self.reports))):
                     act(self)
                     moment = None
                 if time.monotonic() > deadline:
@@ -165,7 +167,7 @@ class Bench:
                     continue
             output.seek(0)
             self.output = output.read()
-        self._tail.read(reports)
+        self._tail.read(self.reports)
         return moment is None
 
 

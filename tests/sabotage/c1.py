@@ -12,7 +12,7 @@ from lab.repositories import bare
 from lab.state import State
 from lab.variant import Trees
 from tests.sabotage.bench import Bench, Sabotage
-from tests.sabotage.edits import SOPS_FILE, base, reseal
+from tests.sabotage.edits import SOPS_FILE, base, both, reseal
 
 FEATURE = "c1_secrets_split.feature"
 NOTHING = "The secrets repository holds secrets and nothing that thinks"
@@ -64,6 +64,15 @@ def _drift(bench: Bench) -> Callable[[], object]:
 
     there("ln -sfn $(readlink -f /nix/var/nix/profiles/system-1-link) /run/current-system")
     return lambda: there("ln -sfn $(readlink -f /nix/var/nix/profiles/system) /run/current-system")
+
+
+def _touch_up(bench: Bench) -> Callable[[], object]:
+    def there(command: str) -> str:
+        file = "file=$(readlink -f /run/current-system/sw/bin/cc-ci-regression)"
+        return bench.incus("exec", CANONICAL_HOST, "--project", PROJECT, "--", "sh", "-c", f"{file} && {command}")
+
+    there('cp -p "$file" /root/kept && echo "# by hand" >> "$file"')
+    return lambda: there('cp -p /root/kept "$file" && rm /root/kept')
 
 
 SABOTAGES = (
@@ -195,6 +204,42 @@ SABOTAGES = (
         ),
     ),
     Sabotage(
+        name="one-domain-only",
+        story="a module insists on the domain that it was written for",
+        feature=FEATURE,
+        options=("-k", "repoints"),
+        reddens={REPOINT: "base evaluates with another domain"},
+        edit=both(
+            base("modules/host.nix", "{ revision, ... }:", "{ instance, revision, ... }:"),
+            base(
+                "modules/host.nix",
+                'networking.hostName = "cc-ci";',
+                f'networking.hostName = if instance.domain == {_IN_PIECES} then "cc-ci" else throw "whose domain is this?";',
+            ),
+        ),
+    ),
+    Sabotage(
+        name="domain-ignored",
+        story="the file of parameters has a domain, and the system is made with one that stands elsewhere",
+        feature=FEATURE,
+        options=("-k", "repoints"),
+        reddens={REPOINT: "another domain makes another system"},
+        edit=base("flake.nix", "instance = import ./instance.nix;", f"instance = import ./instance.nix // {{ domain = {_IN_PIECES}; }};"),
+    ),
+    Sabotage(
+        name="unknown-domain-dropped",
+        story="a domain that base has never heard of is silently replaced",
+        feature=FEATURE,
+        options=("-k", "repoints"),
+        reddens={REPOINT: "stands in the repointed system"},
+        edit=base(
+            "flake.nix",
+            "instance = import ./instance.nix;",
+            "instance = let given = import ./instance.nix; in given"
+            f' // {{ domain = if given.domain == {_IN_PIECES} then given.domain else "localhost.localdomain"; }};',
+        ),
+    ),
+    Sabotage(
         name="canonical-host-drifted",
         story="somebody switched the canonical host to another system by hand",
         feature=FEATURE,
@@ -202,5 +247,14 @@ SABOTAGES = (
         own_site=True,
         reddens={DRIFT: "nixos-system-"},
         around=_drift,
+    ),
+    Sabotage(
+        name="canonical-store-touched-up",
+        story="somebody edited a file in the canonical host's store, and the database still has its old hash",
+        feature=FEATURE,
+        options=("-k", "drifted"),
+        own_site=True,
+        reddens={DRIFT: "every store path holds what the database says"},
+        around=_touch_up,
     ),
 )

@@ -48,8 +48,26 @@ def _misplace(pair: dict[str, Any]) -> None:
     pair["fullchain"] = pair["fullchain"].replace(mark, mark + stranger, 1)
 
 
+def _namesake(pair: dict[str, Any]) -> None:
+    """Behind the leaf a certificate that bears its issuer's name, and another key."""
+    mark = "-----END CERTIFICATE-----\n"
+    leaf = pair["fullchain"].partition(mark)[0] + mark
+    pair["fullchain"] = leaf + Authority("sabotage intermediate").certificate.public_bytes(Encoding.PEM).decode()
+
+
 def _other_key(pair: dict[str, Any]) -> None:
     pair["privkey"] = Authority("another").issue(f"*.{DOMAIN}", days=90)[1].decode()
+
+
+#: Whether the certificate that was decrypted is another than the one that is installed, in the words of install-secrets.
+_IS_ANOTHER = '(LINK / "certificate/fullchain").exists() and (LINK / "certificate/fullchain").read_bytes() != values["certificate/fullchain"]'
+
+
+def _activation(condition: str, *body: str) -> Callable[[Trees], None]:
+    """More lines in the site's installation of secrets, once they are decrypted."""
+    lines = [f"    {condition}", *(f"        {line}" for line in body)]
+    here = "    values = decrypt_all(manifest)\n"
+    return base(INSTALL_SECRETS, here, here + "\n".join(lines) + "\n")
 
 
 SABOTAGES = (
@@ -99,6 +117,15 @@ SABOTAGES = (
         edit=_certificate(f"*.{DOMAIN}", DOMAIN, change=_misplace),
     ),
     Sabotage(
+        name="chain-of-a-namesake",
+        story="behind the leaf stands a certificate that only bears its issuer's name",
+        feature=FEATURE,
+        options=STATIC,
+        static=True,
+        reddens={IN_GIT: "each certificate is signed by the next"},
+        edit=_certificate(f"*.{DOMAIN}", DOMAIN, change=_namesake),
+    ),
+    Sabotage(
         name="nobody-trusts-it",
         story="the certificate in git was issued by nobody whom a stranger trusts",
         feature=FEATURE,
@@ -133,6 +160,30 @@ SABOTAGES = (
         ),
     ),
     Sabotage(
+        name="proxy-secret-renamed",
+        story="the proxy gets the certificate under another name than every cc-ci's",
+        feature=FEATURE,
+        options=("-k", "carries"),
+        reddens={PROXY: "has the swarm secret ssl_cert"},
+        edit=base("modules/proxy.nix", "ssl_cert", "tls_cert"),
+    ),
+    Sabotage(
+        name="proxy-of-another-name",
+        story="the site file names a proxy that no swarm has",
+        feature=FEATURE,
+        options=("-k", "carries"),
+        reddens={PROXY: "service proxy_app exists"},
+        edit=lambda trees: trees.rewrite(trees.site_file, "[certificate]\n", '[certificate]\nproxy = "proxy_app"\n'),
+    ),
+    Sabotage(
+        name="proxy-scaled-away",
+        story="the proxy is declared with git's certificate, and not one task of it runs",
+        feature=FEATURE,
+        options=("-k", "carries"),
+        reddens={PROXY: "a task of service traefik_app runs"},
+        edit=after_rebuild("/run/current-system/sw/bin/docker service scale traefik_app=0"),
+    ),
+    Sabotage(
         name="default-certificate",
         story="Traefik was not told of the certificate and silently serves its own",
         feature=FEATURE,
@@ -153,11 +204,45 @@ SABOTAGES = (
         edit=base(INSTALL_SECRETS, "    try:\n            install(manifest)", "    try:\n            LINK.exists() or install(manifest)"),
     ),
     Sabotage(
+        name="activation-wants-the-file",
+        story="the activation gives up where the certificate's file is missing, instead of installing it",
+        feature=FEATURE,
+        options=("-k", "operator"),
+        reddens={NO_OPERATOR: "the system activates without its certificate's files"},
+        edit=_activation(
+            'if LINK.exists() and not Path("/var/lib/ci-certs/live/fullchain.pem").exists() and not Path("/run/asked").exists():',
+            'Path("/run/asked").touch()  # a second activation does, or the trial could not be undone',
+            'raise Refused("the certificate is missing: bring it")',
+        ),
+    ),
+    Sabotage(
         name="document-asks-for-a-file",
         story="the guide tells its reader to bring the certificate",
         feature=FEATURE,
         reddens={NO_OPERATOR: "install.md"},
         edit=base(GUIDE, "## 2. Rebuild\n", "Copy the certificate file to `/var/lib/ci-certs/live/fullchain.pem` on the machine.\n\n## 2. Rebuild\n"),
+    ),
+    Sabotage(
+        name="renewal-refused",
+        story="the activation takes no other certificate than the first",
+        feature=FEATURE,
+        options=("-k", "renewal"),
+        reddens={RENEWAL: "a rebuild takes in a renewed certificate"},
+        edit=_activation(f"if {_IS_ANOTHER}:", 'raise Refused("this is not the certificate that was here")'),
+    ),
+    Sabotage(
+        name="way-back-delayed",
+        story="a certificate that changed once takes two rebuilds to change again",
+        feature=FEATURE,
+        options=("-k", "renewal"),
+        reddens={RENEWAL: "a rebuild from git brings back git's system and certificate"},
+        edit=_activation(
+            f"if {_IS_ANOTHER}:",
+            'changed = Path("/run/changed")',
+            "if changed.exists():",
+            '    values.update({name: (LINK / name).read_bytes() for name in ("certificate/fullchain", "certificate/privkey")})',
+            "changed.unlink() if changed.exists() else changed.touch()",
+        ),
     ),
     Sabotage(
         name="renewal-goes-unnoticed",

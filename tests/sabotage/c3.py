@@ -87,6 +87,21 @@ SABOTAGES = (
         ),
     ),
     Sabotage(
+        name="declarations-hidden",
+        story="base shows an evaluation with no secret declared, and builds a system that has them all",
+        feature=FEATURE,
+        options=("-k", "declares or sufficient"),
+        reddens=dict.fromkeys((DECLARED, SUFFICIENT), "base declares its secrets"),
+        edit=both(
+            base(
+                "flake.nix",
+                "nixosConfigurations.cc-ci = nixos.evaluate {",
+                "nixosConfigurations.cc-ci = (made: made // { config = made.config // { sops.secrets = { }; }; }) (nixos.evaluate {",
+            ),
+            base("flake.nix", "        ];\n      };\n", "        ];\n      });\n"),
+        ),
+    ),
+    Sabotage(
         name="host-locked-out",
         story="the secrets were encrypted for the bootstrap key alone",
         feature=FEATURE,

@@ -8,7 +8,7 @@ from cleanroom.ssh import KeyPair, Ssh
 from lab.names import PROJECT
 from tests.sabotage.bench import Bench, Moment, Sabotage
 from tests.sabotage.edits import GUIDE as GUIDE_FILE
-from tests.sabotage.edits import REBUILD_END, base, both, impure, unit
+from tests.sabotage.edits import REBUILD_END, base, both, impure, suite_edit, unit
 
 NEW = "The machine is new"
 BLANK = "The machine is blank"
@@ -49,6 +49,9 @@ def _namesake(bench: Bench) -> Callable[[], object]:
     bench.incus("init", "incus-base", bench.throwaway, "--project", PROJECT)
     return lambda: bench.incus("delete", "--force", bench.throwaway, "--project", PROJECT)
 
+
+#: The dashboard's reconcile unit takes its time.
+_LATE = '    if plan["name"] == "dashboard_app":\n        pause(6)\n'
 
 SABOTAGES = (
     Sabotage(
@@ -105,6 +108,20 @@ SABOTAGES = (
         edit=base(GUIDE_FILE, "## 2. Rebuild\n", "## 2. Rebuild\n\n```sh machine\ntest -e /etc/prepared-by-hand\n```\n"),
     ),
     Sabotage(
+        name="hand-of-the-watchdog",
+        story="what should only keep a silent machine from living on does something else as well, under its own name",
+        options=("-k", "guide"),
+        own_site=True,
+        reddens={GUIDE: "the watchdog's commands are those that the suite declares"},
+        may_redden={KEY: "what it leaves lies on the machine"},
+        suite=suite_edit(
+            "cleanroom/watchdog.py",
+            "        result = self._machine.execute(_set",
+            '        self._machine.execute(("touch", "/run/helpful"), purpose="watchdog", within=_SECONDS)\n'
+            "        result = self._machine.execute(_set",
+        ),
+    ),
+    Sabotage(
         name="guide-lacks-a-step",
         story="activation needs a file that the guide's author has and a blank machine has not",
         reddens={GUIDE: "ends with status 0"},
@@ -123,6 +140,16 @@ SABOTAGES = (
         edit=base(GUIDE_FILE, REBUILD_END, f'{REBUILD_END}\nln -sfn "$(readlink -f /nix/var/nix/profiles/system-1-link)" /run/current-system'),
     ),
     Sabotage(
+        name="no-new-generation",
+        story="the guide only tries the new system out: it runs, and no generation remembers it",
+        reddens={ACTIVATES: "a new system generation, running"},
+        may_redden={
+            AGAIN: "the guide has no command that the site calls its rebuild",
+            REBOOT: "the boot brings back the image's system",
+        },
+        edit=base(GUIDE_FILE, "nixos-rebuild switch", "nixos-rebuild test"),
+    ),
+    Sabotage(
         name="unit-fails-later",
         story="a unit dies a second after the rebuild has returned",
         reddens={ACTIVATES: "no failed unit and state `running`", REBOOT: "no failed unit and state `running`"},
@@ -139,6 +166,31 @@ SABOTAGES = (
             "// builtins.listToAttrs (lib.attrValuesOf unitOf config.swarm.services);",
             '// builtins.mapAttrs (name: unit: if name == "reconcile-dashboard.service" then unit // { wantedBy = [ ]; } else unit)'
             " (builtins.listToAttrs (lib.attrValuesOf unitOf config.swarm.services));",
+        ),
+    ),
+    Sabotage(
+        name="converges-late",
+        story="a reconcile unit converges, in more time than it is given",
+        reddens={CONVERGE: "reconcile-dashboard.service converges within 4 s"},
+        may_redden={REBOOT: "after a boot it takes too long as well"},
+        edit=both(
+            base("programs/reconcile.py", "    secrets = wanted_secrets(plan)\n", f"{_LATE}    secrets = wanted_secrets(plan)\n"),
+            lambda trees: trees.rewrite(
+                trees.site_file, 'unit = "reconcile-dashboard.service"\nwithin = "20s"', 'unit = "reconcile-dashboard.service"\nwithin = "4s"'
+            ),
+        ),
+    ),
+    Sabotage(
+        name="another-replica-wanted",
+        story="the swarm wants two of a service, and the machine has room for the one that the site names",
+        reddens={CONVERGE: "service drone_app is declared with 1 replicas", REBOOT: "service drone_app is declared with 1 replicas"},
+        may_redden={AGAIN: "the swarm goes on trying to place the other"},
+        edit=base(
+            "programs/reconcile.py",
+            '    for folder in plan["mounts"]:',
+            '    if plan["name"] == "drone_app":\n'
+            '        words += ["--replicas", "2", "--replicas-max-per-node", "1"]\n'
+            '    for folder in plan["mounts"]:',
         ),
     ),
     Sabotage(
@@ -171,6 +223,18 @@ SABOTAGES = (
         story="every rebuild restarts a service that nothing changed",
         reddens={AGAIN: "restarts no unit"},
         edit=base(GUIDE_FILE, REBUILD_END, f"{REBUILD_END} && systemctl restart systemd-journald.service"),
+    ),
+    Sabotage(
+        name="rebuild-renews-tasks",
+        story="every rebuild starts a service's tasks anew, though nothing changed",
+        reddens={AGAIN: "restarts no swarm task"},
+        edit=base(GUIDE_FILE, REBUILD_END, f"{REBUILD_END} && /run/current-system/sw/bin/docker service update --quiet --force drone_app"),
+    ),
+    Sabotage(
+        name="rebuild-works-once",
+        story="the guide's rebuild ends well on a blank machine, and never again",
+        reddens={AGAIN: "exit status 1"},
+        edit=base(GUIDE_FILE, REBUILD_END, f"{REBUILD_END} && test ! -e /var/lib/rebuilt && touch /var/lib/rebuilt"),
     ),
     Sabotage(
         name="rebuild-builds",

@@ -159,6 +159,13 @@ SABOTAGES = (
         {HALVES: "The canonical host has not drifted", WEAKENED: f"{_DRIFT}: failed"},
         may_redden=_OTHER_FACTS,
     ),
+    _record(
+        "nothing-bears-it-out",
+        "no scenario of the record is about drift",
+        _dropped(_DRIFT),
+        {HALVES: "the record knows what bears out", WEAKENED: f"{_DRIFT}: not asked for"},
+        may_redden=_OTHER_FACTS,
+    ),
     _fact("run-revision", "Base revision", "0123456789abcdef0123456789abcdef01234567"),
     _fact("uuid", "Machine UUID", "ca604297-a87b-43cc-a75b-92614b973a16"),
     _fact("nar-hash", "NAR hash", "sha256-waPQq2SYIdtU7E3GaMY0ieoXc4yhcn7SY4ojDt5gXj8="),

@@ -14,7 +14,7 @@ from cleanroom import scratch
 from cleanroom.errors import HarnessError
 from lab.names import CANONICAL_HOST, IMAGE, NEIGHBOUR, POOL, PROJECT
 from tests.sabotage.bench import Bench, Moment, Sabotage
-from tests.sabotage.edits import base
+from tests.sabotage.edits import base, suite_edit
 
 FEATURE = "c6_resources.feature"
 ROOM = "There is room for a throwaway"
@@ -206,6 +206,25 @@ SABOTAGES = (
         feature=FEATURE,
         image=_SEES_MORE,
         options=("-k", "declared or changed"),
+    ),
+    Sabotage(
+        name="another-size-applied",
+        story="the suite says one size and sets another",
+        reddens={RESIZED: "limits.memory is 3.0 GiB"},
+        feature=FEATURE,
+        own_site=True,
+        suite=suite_edit("cleanroom/surroundings/resize.py", "hypervisor.set_memory(name, memory)", "hypervisor.set_memory(name, memory // 2)"),
+        options=("-k", "changed"),
+    ),
+    Sabotage(
+        name="cannot-be-deleted",
+        story="somebody protected the throwaway against deletion, so that it would outlive the run",
+        reddens={LEFT: "protect"},
+        feature=FEATURE,
+        own_site=True,
+        around=_gone("delete", "--force", "cc-ci-throwaway", "--project", PROJECT),
+        during=(_MADE, lambda bench: bench.incus("config", "set", bench.throwaway, "security.protection.delete=true", "--project", PROJECT)),
+        options=_NARROW,
     ),
     Sabotage(
         name="volume-left",

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from lab.variant import Trees
 from tests.sabotage.bench import Sabotage
-from tests.sabotage.edits import GUIDE, after_rebuild, base
+from tests.sabotage.edits import GUIDE, after_rebuild, base, unit
 
 FEATURE = "c7_documents.feature"
 STATED = "The documents describe the new model"
@@ -44,6 +44,11 @@ def _on_machine(name: str, story: str, reason: str, edit: Callable[[Trees], None
 def _later(text: str) -> Callable[[Trees], None]:
     """One more paragraph in the guide's last section."""
     return base(GUIDE, _LATER, f"{_LATER}{text}\n\n")
+
+
+def _in_latin_1(trees: Trees) -> None:
+    path = trees.base / SECRETS
+    path.write_bytes(path.read_text().replace("# Secrets", "# Secr\u00e8ts").encode("latin-1"))
 
 
 SABOTAGES = (
@@ -192,6 +197,20 @@ SABOTAGES = (
         "an example shows a unit that is no more",
         "reconcile-all.service",
         base(GUIDE, "# cc-ci-regression\n", "# systemctl status reconcile-all.service\n# cc-ci-regression\n"),
+    ),
+    _static(
+        "document-in-latin-1",
+        "a document was saved in an encoding of another age",
+        dict.fromkeys((STATED, STALE, LINKS, IN_GIT, ASKED, ANSWERED), f"the document {SECRETS} is text"),
+        _in_latin_1,
+    ),
+    Sabotage(
+        name="guide-that-does-not-do",
+        story="not even the whole guide makes the machine well, so that nothing can be told from leaving something out",
+        feature=FEATURE,
+        options=("-m", "ablation"),
+        reddens={NEEDED: "the whole guide makes the machine cc-ci"},
+        edit=unit("late.service", "[Service]\nExecStart=/usr/bin/bash -c 'sleep 1; exit 3'"),
     ),
     Sabotage(
         name="unneeded-command",

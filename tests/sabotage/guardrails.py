@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import contextlib
+import shutil
 import subprocess
+import sys
+import tempfile
 from collections.abc import Callable
+from pathlib import Path
 
 from cleanroom import marks
 from cleanroom.errors import HarnessError
 from cleanroom.site import Site
 from lab.names import NEIGHBOUR, PROJECT
-from tests.sabotage.bench import Bench, Moment, Sabotage
+from tests.sabotage.bench import ROOT, Bench, Moment, Sabotage
 from tests.sabotage.edits import base, suite_edit
 
 FEATURE = "guardrails.feature"
@@ -36,6 +40,16 @@ _NOT_OURS = (
     *("the deletion of a neighbour", "a stop of a neighbour", "a file for a neighbour"),
     *("a change of a profile", "a change of the project's limits", "a deletion of the image"),
 )
+
+_SET_MEMORY = '            self.client.api.instances[name].patch(json={"config": {"limits.memory": str(memory)}})\n'
+#: Before the suite's own request (the guard refuses that one) the same by another client, with the suite's certificate.
+_SECOND_ROAD = """\
+            import json, subprocess
+            url = f"{self.settings.endpoint}/1.0/instances/{name}?project={self.settings.project}"
+            ours = ["--insecure", "--cert", str(self.settings.client_certificate), "--key", str(self.settings.client_key)]
+            body = json.dumps({"config": {"limits.memory": str(memory)}})
+            subprocess.run(["curl", "--silent", "--fail", *ours, "--request", "PATCH", "--data", body, url], check=True, capture_output=True)
+"""
 
 
 def _set(bench: Bench, name: str, setting: str) -> None:
@@ -68,6 +82,27 @@ def _delete(name: str) -> Callable[[Bench], Callable[[], object]]:
         return undo
 
     return around
+
+
+def _kept(bench: Bench) -> Callable[[], object]:
+    """An earlier run keeps its machine; its record lies where the run under way looks for it."""
+    folder = Path(tempfile.mkdtemp())
+    options = ["-k", "adopted", "--role", "builder", "--keep", "always", "--reports", str(folder), "--site", str(bench.incus.state.site_file)]
+    subprocess.run([sys.executable, "-m", "pytest", "-q", f"features/{FEATURE}", *options], cwd=ROOT, capture_output=True, check=False)
+    for record in (path for path in folder.glob("*/ledger.ndjson") if not path.parent.is_symlink()):
+        (bench.reports / record.parent.name).symlink_to(record.parent)
+
+    def undo() -> None:
+        with contextlib.suppress(HarnessError):
+            bench.incus("delete", "--force", bench.throwaway, "--project", PROJECT)
+        shutil.rmtree(folder)
+
+    return undo
+
+
+def _replace(bench: Bench) -> None:
+    bench.incus("delete", "--force", bench.throwaway, "--project", PROJECT)
+    bench.incus("init", bench.throwaway, "--empty", "--project", PROJECT)
 
 
 def _beside_the_guard(bench: Bench) -> None:
@@ -162,6 +197,26 @@ SABOTAGES = (
         options=("-k", "adopted"),
     ),
     Sabotage(
+        name="gone-on-with",
+        story="a builder goes on with the machine that an earlier run kept",
+        reddens={ADOPTED: "it was gone on with from run"},
+        feature=FEATURE,
+        own_site=True,
+        around=_kept,
+        options=("-k", "adopted", "--role", "builder", "--reuse"),
+    ),
+    Sabotage(
+        name="namesake-in-its-place",
+        story="somebody deleted the throwaway in the middle of its guide, and put another machine in its place",
+        reddens={ADOPTED: "cc-ci-throwaway still is"},
+        may_redden={"*": "the machine under the guide is gone"},
+        feature="c4_cleanroom.feature",
+        own_site=True,
+        around=_delete("cc-ci-throwaway"),
+        during=(Moment("guide-command", {"number": 2}), _replace),
+        options=("features/guardrails.feature", "-k", "guide or adopted"),
+    ),
+    Sabotage(
         name="regression-fails",
         story="the dashboard's line of the regression fails on the rebuilt machine",
         reddens={REGRESSION: "D7 the dashboard runs FAILS"},
@@ -231,6 +286,15 @@ SABOTAGES = (
         feature="c6_resources.feature",
         own_site=True,
         suite=suite_edit("cleanroom/guard.py", "if self.is_running(name):", "if False:"),
+        options=("-k", "refuses"),
+    ),
+    Sabotage(
+        name="memory-set-past-the-guard",
+        story="the suite has a second road to the hypervisor, and asks the guard only about the first",
+        reddens={RUNNING: "state and memory stay Running and 4294967296"},
+        feature="c6_resources.feature",
+        own_site=True,
+        suite=suite_edit("cleanroom/hypervisor.py", _SET_MEMORY, f"{_SECOND_ROAD}{_SET_MEMORY}"),
         options=("-k", "refuses"),
     ),
 )
