@@ -1,6 +1,6 @@
 """`python -m tests.sabotage [PREFIX...]`: carry out each sabotage, write the matrix.
 
-Knows: exit status 0 if all were killed, 1 if one survived or the control is red, 2 if there was nothing to do.
+Knows: exit status 0 if all were killed, 1 if one survived, the control is red or a check is left that nothing reddens, 2 if there was nothing to do.
 Refuses: to go on behind a red control.
 """
 
@@ -42,9 +42,9 @@ def main(arguments: list[str]) -> int:
     whole = matrix.data(findings, control=judged, seconds=time.monotonic() - began, lanes=count)
     matrix.write(folder, whole, findings)
     if whole["whole"]:
-        print(f"{len(whole['uncovered'])} checks of the library that no sabotage reddens and nobody has explained (uncovered, in matrix.json)")
+        print(f"{len(whole['uncovered'])} checks of the library that no sabotage reddens and nobody has explained{_listed(whole['uncovered'])}")
     print(f"{whole['counts']['killed']} killed, {whole['counts']['survived']} survived; {folder / 'matrix.html'}")
-    return 1 if whole["counts"]["survived"] else 0
+    return 1 if whole["counts"]["survived"] or (whole["whole"] and whole["uncovered"]) else 0
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -87,6 +87,10 @@ def _carry_out(folder: Path, names: Sequence[str], where: Sequence[Lane]) -> dic
 
     Work(carry_out, [Job(folder, name) for name in order]).carry_out(where, done)
     return findings
+
+
+def _listed(keys: Sequence[str]) -> str:
+    return "".join(f"\n    {key}" for key in keys)
 
 
 def _tell_survivor(name: str, finding: Finding) -> None:

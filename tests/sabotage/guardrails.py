@@ -100,11 +100,6 @@ def _kept(bench: Bench) -> Callable[[], object]:
     return undo
 
 
-def _replace(bench: Bench) -> None:
-    bench.incus("delete", "--force", bench.throwaway, "--project", PROJECT)
-    bench.incus("init", bench.throwaway, "--empty", "--project", PROJECT)
-
-
 def _beside_the_guard(bench: Bench) -> None:
     """Restart a neighbour with the suite's own certificate, as no guard would let the suite do."""
     incus = Site.load(bench.incus.state.site_file).incus
@@ -204,17 +199,6 @@ SABOTAGES = (
         own_site=True,
         around=_kept,
         options=("-k", "adopted", "--role", "builder", "--reuse"),
-    ),
-    Sabotage(
-        name="namesake-in-its-place",
-        story="somebody deleted the throwaway in the middle of its guide, and put another machine in its place",
-        reddens={ADOPTED: "cc-ci-throwaway still is"},
-        may_redden={"*": "the machine under the guide is gone"},
-        feature="c4_cleanroom.feature",
-        own_site=True,
-        around=_delete("cc-ci-throwaway"),
-        during=(Moment("guide-command", {"number": 2}), _replace),
-        options=("features/guardrails.feature", "-k", "guide or adopted"),
     ),
     Sabotage(
         name="regression-fails",

@@ -256,3 +256,20 @@ def test_a_restart_excuses_a_shutdown_only_if_nobody_asked_for_it(ledger: Ledger
     tell(ledger, "instance-restarted")
     ledger.record("lifecycle", action="instance-shutdown", instance=NAME, requestor=requestor, context=None)
     assert len(custody.strange_events(ledger, watch())) == strange
+
+
+def test_a_machine_that_was_seen_to_go_is_gone(ledger: Ledger) -> None:
+    ledger.record("machine-gone", name=NAME)
+    custody.check_gone(ledger, NAME)
+
+
+def test_a_machine_that_nobody_saw_go_is_not_gone(ledger: Ledger) -> None:
+    ledger.record("machine-gone", name="another")
+    with pytest.raises(CheckFailed, match="the run did not see it go"):
+        custody.check_gone(ledger, NAME)
+
+
+def test_a_machine_that_was_kept_on_purpose_is_no_failure_of_the_site(ledger: Ledger) -> None:
+    ledger.record("machine-kept", name=NAME)
+    with pytest.raises(HarnessError, match="kept on purpose"):
+        custody.check_gone(ledger, NAME)

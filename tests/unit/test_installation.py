@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from textwrap import dedent
 
@@ -205,3 +205,10 @@ def test_a_repetition_is_recorded_under_its_own_name(scene: Scene) -> None:
     assert list(scene.ledger.of("guide-command")) == []
     assert [event["number"] for event in scene.ledger.of("repetition-command")] == [1]
     assert {event["purpose"] for event in scene.ledger.of("command")} == {"repetition", "probe"}
+
+
+def test_a_guide_of_which_a_command_never_ran_is_not_complete(followed: Followed) -> None:
+    followed.found.demand_complete()
+    cut_short = replace(followed.found, outcomes=followed.found.outcomes[:-1])
+    with pytest.raises(CheckFailed, match="every command of the guide runs"):
+        cut_short.demand_complete()

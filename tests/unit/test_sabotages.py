@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from cleanroom import inventory
-from tests.sabotage import catalogue
+from tests.sabotage import catalogue, sites
 from tests.sabotage.bench import Sabotage
 from tests.sabotage.catalogue import CATALOGUE
 
@@ -71,3 +71,9 @@ def _deed(deed: object) -> object:
     code = getattr(deed, "__code__", None)
     given = [cell.cell_contents for cell in getattr(deed, "__closure__", None) or ()]
     return code and (code.co_code, code.co_consts, code.co_names, [_deed(each) if callable(each) else each for each in given])
+
+
+def test_only_checks_that_there_are_are_excused_from_having_a_sabotage() -> None:
+    keys = {site.key for site in sites.all_sites()}
+    assert [excused for excused in sites.reasons() if excused not in keys] == []
+    assert all(sites.reasons().values())
