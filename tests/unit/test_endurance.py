@@ -11,18 +11,40 @@ from cleanroom.endurance import Reboot, Repetition, State
 from cleanroom.errors import CheckFailed
 from cleanroom.guide import Guide
 from cleanroom.installation import Installation
-from cleanroom.machine import Machine
+from cleanroom.machine import Machine, SwarmService
+from cleanroom.ssh import Result
 
 
 class Somewhere:
-    """A machine that is asked for nothing but where it is."""
+    """A machine that runs what it is told to."""
 
     where = "throwaway (192.0.2.1)"
+
+    def __init__(self, **units: str) -> None:
+        self.units = units
+
+    def services(self) -> list[SwarmService]:
+        return [SwarmService("drone_app", 1, 1, ("task 1",))]
+
+    def probe(self, *_argv: str, within: float) -> Result:
+        assert within > 0
+        return Result("nix", 0, b"/nix/store/1-system\n", b"", 0.1, self.where)
+
+    def running_units(self) -> dict[str, str]:
+        return self.units
+
+    def current_system(self) -> str:
+        return "/nix/store/1-system"
 
 
 MACHINE = cast(Machine, Somewhere())
 BEFORE = State("/nix/store/1-system", frozenset({"/nix/store/1-system"}), {"docker.service": "invocation 1"}, frozenset({"task 1"}))
 ONCE = Reboot(MACHINE, "boot 1", "boot 2", BEFORE.system, BEFORE.system)
+
+
+@pytest.mark.parametrize("passing", ["session-3.scope", "systemd-hostnamed.service", "sshd@4-192.0.2.1:22.service"])
+def test_what_comes_and_goes_by_itself_is_no_part_of_the_state(passing: str) -> None:
+    assert State.of(cast(Machine, Somewhere(**{"docker.service": "invocation 1", passing: "invocation 9"}))) == BEFORE
 
 
 def again(after: State) -> Repetition:
