@@ -26,6 +26,7 @@ GUIDELINE = "Memory stays within the guideline at every moment"
 LEFT = "Nothing is left"
 
 _DECISIONS = "DECISIONS.md"
+_PROTECTION = "security.protection.delete=true"
 _MADE = Moment("machine")
 _NARROW = ("-k", "nothing and left")
 #: A unit that lays a file over the machine's own view of its limit, in either version of control groups.
@@ -93,6 +94,17 @@ def _gone(*argv: str) -> Callable[[Bench], Callable[[], object]]:
         return undo
 
     return around
+
+
+def _unprotected(bench: Bench) -> Callable[[], object]:
+    """The machine that could not be deleted goes after all."""
+
+    def undo() -> None:
+        with contextlib.suppress(HarnessError):
+            bench.incus("config", "unset", bench.throwaway, _PROTECTION.partition("=")[0], "--project", PROJECT)
+            bench.incus("delete", "--force", bench.throwaway, "--project", PROJECT)
+
+    return undo
 
 
 def _import_image(bench: Bench) -> None:
@@ -221,9 +233,9 @@ SABOTAGES = (
         story="somebody protected the throwaway against deletion, so that it would outlive the run",
         reddens={LEFT: "protect"},
         feature=FEATURE,
-        own_site=True,
-        around=_gone("delete", "--force", "cc-ci-throwaway", "--project", PROJECT),
-        during=(_MADE, lambda bench: bench.incus("config", "set", bench.throwaway, "security.protection.delete=true", "--project", PROJECT)),
+        edit=lambda trees: trees.rewrite(trees.site_file, "[incus]\n", '[incus]\ndelete_within = "15s"\n'),
+        around=_unprotected,
+        during=(_MADE, lambda bench: bench.incus("config", "set", bench.throwaway, _PROTECTION, "--project", PROJECT)),
         options=_NARROW,
     ),
     Sabotage(
