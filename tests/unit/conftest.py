@@ -1,4 +1,4 @@
-"""Fixtures of the unit tests: a real sshd, a ledger, a list in place of a ledger."""
+"""Fixtures of the unit tests: a real sshd, a server that answers like Incus, a run, its ledger, a list in place of a ledger."""
 
 from __future__ import annotations
 
@@ -10,6 +10,8 @@ from hypothesis import settings
 
 from cleanroom.ledger import Ledger
 from cleanroom.redact import Redactor
+from cleanroom.run import Options, Run
+from tests.unit.incus import Incus, on_socket
 from tests.unit.loopback import Sshd
 from tests.unit.notes import Notes
 
@@ -34,3 +36,16 @@ def ledger(tmp_path: Path) -> Iterator[Ledger]:
     ledger = Ledger(tmp_path, Redactor())
     yield ledger
     ledger.close()
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> Iterator[Run]:
+    run = Run(tmp_path / "reports", Options(), announce=lambda _line: None)
+    yield run
+    run.close()
+
+
+@pytest.fixture
+def incus(tmp_path: Path) -> Iterator[Incus]:
+    with on_socket(tmp_path) as server:
+        yield server

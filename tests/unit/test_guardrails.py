@@ -15,24 +15,11 @@ from cleanroom.guardrails import MemoryTrial, Trial
 from cleanroom.hypervisor import Hypervisor
 from cleanroom.ledger import Ledger
 from cleanroom.marks import marks
-from cleanroom.run import Options, Run
-from tests.unit.incus import Incus, on_socket
+from cleanroom.run import Run
+from tests.unit.incus import Incus
 
 RUN = "20261124-021500-3fa9c1"
 FEATURE = Path(__file__).parents[2] / "features" / "guardrails.feature"
-
-
-@pytest.fixture
-def incus(tmp_path: Path) -> Iterator[Incus]:
-    with on_socket(tmp_path) as server:
-        yield server
-
-
-@pytest.fixture
-def run(tmp_path: Path) -> Iterator[Run]:
-    run = Run(tmp_path / "reports", Options(), announce=lambda _line: None)
-    yield run
-    run.close()
 
 
 @pytest.fixture

@@ -25,12 +25,6 @@ NAME = "throwaway"
 MARK = marks.marks("20261124-021500-3fa9c1")
 
 
-@pytest.fixture
-def incus(tmp_path: Path) -> Iterator[Incus]:
-    with on_socket(tmp_path) as server:
-        yield server
-
-
 Connect = Callable[..., Hypervisor]
 
 

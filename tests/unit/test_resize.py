@@ -18,7 +18,7 @@ from cleanroom.surroundings import resize
 from cleanroom.surroundings.resize import Plan, Resizing, Step
 from cleanroom.surroundings.survey import Seen
 from tests.unit import sites
-from tests.unit.incus import GIB, Incus, on_socket
+from tests.unit.incus import GIB, Incus
 from tests.unit.notes import Notes
 
 NAME = "throwaway"
@@ -38,12 +38,6 @@ class Inside(Machine):
     def probe(self, *argv: str, ok: Any = (0,), within: float = 60.0) -> Any:
         text = self.files.get(argv[-1].rsplit("/", 1)[-1].replace(".", "_"), "")
         return type("Result", (), {"text": text, "ok": ok, "within": within})()
-
-
-@pytest.fixture
-def incus(tmp_path: Path) -> Iterator[Incus]:
-    with on_socket(tmp_path) as server:
-        yield server
 
 
 @pytest.fixture

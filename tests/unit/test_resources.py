@@ -3,33 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
 from cleanroom.errors import HarnessError
 from cleanroom.hypervisor import Hypervisor
-from cleanroom.run import Options, Run
+from cleanroom.run import Run
 from cleanroom.surroundings import estate
 from cleanroom.surroundings.elsewhere import EVERYBODY_ELSE, silent
 from cleanroom.surroundings.resources import Resources
 from cleanroom.wait import Waiting, wait_until
-from tests.unit.incus import Incus, on_socket
+from tests.unit.incus import Incus
 
 
 @pytest.fixture
-def incus(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Incus]:
+def incus(incus: Incus, monkeypatch: pytest.MonkeyPatch) -> Incus:
+    """With a neighbour."""
     monkeypatch.setattr(estate, "_SETTLING_SECONDS", 0.1)
-    with on_socket(tmp_path) as server:
-        server.instance("neighbour", **{"limits.memory": "4GiB"})
-        yield server
-
-
-@pytest.fixture
-def run(tmp_path: Path) -> Iterator[Run]:
-    run = Run(tmp_path / "reports", Options(), announce=lambda _line: None)
-    yield run
-    run.close()
+    incus.instance("neighbour", **{"limits.memory": "4GiB"})
+    return incus
 
 
 @pytest.fixture

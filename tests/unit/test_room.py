@@ -11,25 +11,12 @@ from cleanroom import marks
 from cleanroom.errors import NotOurs
 from cleanroom.hypervisor import Hypervisor
 from cleanroom.room import Room
-from cleanroom.run import Options, Run
+from cleanroom.run import Run
 from cleanroom.site import Site
 from tests.unit import sites
-from tests.unit.incus import Incus, on_socket
+from tests.unit.incus import Incus
 
 NAME = "throwaway"
-
-
-@pytest.fixture
-def incus(tmp_path: Path) -> Iterator[Incus]:
-    with on_socket(tmp_path) as server:
-        yield server
-
-
-@pytest.fixture
-def run(tmp_path: Path) -> Iterator[Run]:
-    run = Run(tmp_path / "reports", Options(), announce=lambda _line: None)
-    yield run
-    run.close()
 
 
 @pytest.fixture

@@ -17,16 +17,10 @@ from cleanroom.ledger import Ledger
 from cleanroom.tables.machines import Incus as Settings
 from cleanroom.wait import Waiting, wait_until
 from tests.unit.authority import Authority
-from tests.unit.incus import Incus, on_socket, on_tls
+from tests.unit.incus import Incus, on_tls
 from tests.unit.notes import Notes
 
 NAME = "throwaway"
-
-
-@pytest.fixture
-def incus(tmp_path: Path) -> Iterator[Incus]:
-    with on_socket(tmp_path) as server:
-        yield server
 
 
 @pytest.fixture
