@@ -1,11 +1,14 @@
-"""What a reader of the page sees, and what a program reads off it."""
+"""What a reader of the page sees, and what a program reads off it and off the JUnit file."""
 
 from __future__ import annotations
 
+import xml.etree.ElementTree as ET
 from dataclasses import dataclass, field
 from html.parser import HTMLParser
 
 _VOID = {"meta", "br", "hr", "img", "input", "link"}
+#: What a case of the JUnit file is marked with, by its scenario's state.
+MARKS = {"passed": [], "failed": ["failure"], "error": ["error"], "unfinished": ["error"], "skipped": ["skipped"]}
 
 
 @dataclass
@@ -62,3 +65,10 @@ def read(page: bytes) -> Element:
     reader.close()
     assert len(reader.stack) == 1, f"<{reader.stack[-1].tag}> is never closed"
     return reader.stack[0]
+
+
+def cases(junit: bytes) -> dict[str, list[str]]:
+    """The marks of each case in the JUnit file, by the scenario's identity."""
+    found = [(f"{case.get('file', '').removeprefix('features/')}: {case.get('name')}", case) for case in ET.fromstring(junit).iter("testcase")]  # noqa: S314 - our own
+    assert len({name for name, _ in found}) == len(found), "two cases of one name"
+    return {name: [child.tag for child in case if child.tag != "system-out"] for name, case in found}

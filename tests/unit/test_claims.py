@@ -6,8 +6,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from cleanroom import claims, inventory, verdict
 from cleanroom.facts import STATIC
@@ -131,23 +129,6 @@ def test_an_entry_gives_back_what_it_says(name: str) -> None:
         assert entry.facts["Toplevel"] == "/nix/store/abc-nixos-system-small"
         assert entry.facts["Guide commands"] == str(len(entry.commands)) == "2"
         assert entry.commands[1] == ("docs/install.md:20", "nixos-rebuild \\\n  switch")
-
-
-ODD = st.text(
-    st.characters(codec="utf-8", exclude_categories=("Cc", "Cf", "Cn", "Co", "Zl", "Zp", "Zs")) | st.sampled_from(" `|\\*#\n"),
-    min_size=1,
-    max_size=30,
-)
-
-
-@settings(max_examples=200, deadline=None)
-@given(site=ODD, command=ODD)
-def test_odd_facts_and_commands_come_back_as_they_were(site: str, command: str) -> None:
-    changed: dict[str, dict[str, Any]] = {"site": {"name": site}, "guide-command": {"command": command}}
-    events = [{**event, **changed.get(event["kind"], {})} for event in ledgers.green()]
-    entry = claims.read(claims.review(events))
-    assert entry.facts["Site"] == (" ".join(site.split()) or "unknown")
-    assert [text for _, text in entry.commands] == [command, command]
 
 
 def test_the_last_of_several_entries_counts() -> None:

@@ -5,28 +5,16 @@ from __future__ import annotations
 import re
 import xml.etree.ElementTree as ET
 from pathlib import Path
-from typing import Any
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
-from cleanroom import ledger, report, verdict
+from cleanroom import ledger, report
 from cleanroom.ledger import Event
 from cleanroom.redact import Redactor
 from tests.unit import ledgers, pages
 from tests.unit.ledgers import FILE, STATES
 
 FILES = ["REVIEW.md", "STATUS.md", "junit.xml", "report.html"]
-JUNIT_MARKS = {"passed": [], "failed": ["failure"], "error": ["error"], "unfinished": ["error"], "skipped": ["skipped"]}
-
-
-def cases(events: list[Event]) -> dict[str, list[str]]:
-    """The marks of each case in the JUnit file, by the scenario's identity."""
-    root = ET.fromstring(report.junit(events))  # noqa: S314 - our own
-    found = [(f"{case.get('file', '').removeprefix('features/')}: {case.get('name')}", case) for case in root.iter("testcase")]
-    assert len({name for name, _ in found}) == len(found), "two cases of one name"
-    return {name: [child.tag for child in case if child.tag != "system-out"] for name, case in found}
 
 
 def scenes(events: list[Event]) -> dict[str, pages.Element]:
@@ -89,70 +77,13 @@ def test_the_head_is_the_digest_of_the_files_last_line(tmp_path: Path) -> None:
         assert html.attributes["data-events"] == str(len(written.events))
 
 
-TITLES = st.text(st.characters(codec="utf-8", exclude_categories=("Cc", "Cs")), min_size=1, max_size=12).filter(lambda text: text == text.strip())
-PHASES = st.lists(
-    st.builds(
-        lambda name, outcome, trouble: {"phase": name, "outcome": outcome, **({"trouble": trouble} if trouble and outcome == "failed" else {})},
-        st.sampled_from(["setup", "call", "teardown"]),
-        st.sampled_from(["passed", "passed", "passed", "failed", "skipped", "rerun", ""]),
-        st.sampled_from(["check", "harness", "crash", "interrupt", "", None]),
-    ),
-    max_size=5,
-) | st.just([{"phase": name, "outcome": "passed"} for name in ("setup", "call", "teardown")])
-SCENARIOS = st.dictionaries(TITLES, st.tuples(st.booleans(), st.booleans(), PHASES), max_size=6)
-
-
-def a_run(scenarios: dict[str, tuple[bool, bool, list[dict[str, Any]]]], cut: int) -> list[Event]:
-    """A run of scenarios, each selected or not and with phases of its own, that ended after some event or did not."""
-    known = [ledgers.planned(title, on_request=on_request) for title, (_, on_request, _) in scenarios.items()]
-    selected = [scenario for scenario, (asked, _, _) in zip(known, scenarios.values(), strict=True) if asked]
-    told = [
-        ledgers.event("scenario-phase", scenario=scenario["identity"], seconds=0.1, **phase)
-        for scenario in selected
-        for phase in scenarios[scenario["identity"].split(": ", 1)[1]][2]
-    ]
-    whole = [*ledgers.beginning(selected, unasked=[scenario for scenario in known if scenario not in selected]), *told, *ledgers.ending()]
-    return ledgers.chained(whole[: len(whole) - cut])
-
-
-@settings(max_examples=80, deadline=None)
-@given(scenarios=SCENARIOS, cut=st.integers(0, 30))
-def test_page_and_junit_say_what_the_verdict_says_and_nothing_greener(
-    scenarios: dict[str, tuple[bool, bool, list[dict[str, Any]]]], cut: int
-) -> None:
-    events = a_run(scenarios, cut)
-    page = pages.read(report.page(events))
-    outcomes = {outcome.scenario: outcome for outcome in verdict.scenario_outcomes(events)}
-    drawn = {scene.attributes["data-scenario"]: scene for scene in page.having("data-scenario")}
-    assert set(drawn) == set(outcomes)
-    for name, scene in drawn.items():
-        state = outcomes[name].state
-        assert (scene.attributes["data-state"], [word.text for word in scene.all(class_="state")]) == (state, [state])
-        assert scene.classes == {"scene", state}
-        uses = [use.attributes["href"] for use in scene.all("summary")[0].all("use")]
-        assert uses == [f"#mark-{state}"]
-    known = [scenario["identity"] for event in events if event["kind"] == "inventory" for scenario in event["scenarios"]]
-    unasked = set(known) - set(outcomes)
-    left = {element.attributes["data-not-run"]: element for element in page.having("data-not-run")}
-    assert set(left) == unasked
-    assert not [
-        element
-        for element in left.values()
-        if "passed" in element.text.removeprefix(element.attributes["data-not-run"].split(": ")[1]) or element.all(class_="passed")
-    ]
-    judged = verdict.judge(events)
-    assert [element.text for element in page.all("strong", class_="verdict")] == [judged.word]
-    assert [element.text for element in page.all("strong", class_="class")] == [judged.evidence_class]
-    assert cases(events) == {**{name: JUNIT_MARKS[outcome.state] for name, outcome in outcomes.items()}, **{name: ["skipped"] for name in unasked}}
-
-
 def test_every_state_is_drawn_in_both() -> None:
     events = ledgers.mixed()
     assert {name.split(": ")[1]: scene.attributes["data-state"] for name, scene in scenes(events).items()} == {
         title: state for state, title in STATES.items()
     }
-    marks = {title: JUNIT_MARKS[state] for state, title in STATES.items()}
-    assert {name.split(": ")[1]: found for name, found in cases(events).items()} == {
+    marks = {title: pages.MARKS[state] for state, title in STATES.items()}
+    assert {name.split(": ")[1]: found for name, found in pages.cases(report.junit(events)).items()} == {
         **marks,
         ledgers.UNASKED: ["skipped"],
         ledgers.ON_REQUEST: ["skipped"],
