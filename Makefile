@@ -36,11 +36,13 @@ test: check browser
 	$(VENV)/bin/pytest -q -n auto tests/proofs
 	$(VENV)/bin/pytest tests/plugin tests/browser tests/lab tests/interop
 
+# The unit tests are shared out by halves, so that what a file makes for its tests is made once; compiled ones are kept whatever the environment
+# says, for each process of xdist would rewrite every assertion again.
 check: machine
 	$(VENV)/bin/ruff check .
 	$(VENV)/bin/ruff format --check .
 	$(VENV)/bin/mypy
-	$(VENV)/bin/pytest -q -n auto tests/unit
+	env -u PYTHONDONTWRITEBYTECODE $(VENV)/bin/pytest -q -n auto --dist worksteal tests/unit
 
 sabotage: machine
 	$(PY) -m tests.sabotage $(if $(STATIC),--static) $(ONLY)
