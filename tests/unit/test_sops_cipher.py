@@ -128,6 +128,8 @@ def test_a_value_opens_in_its_own_place_under_its_own_key_only() -> None:
         *((SEALED, True, True), (SEALED + "x", False, True), (SEALED[:40], False, True), ("ENC[", False, True)),
         *(("a value", False, False), ("", False, False), (" " + SEALED, False, False), (12, False, False), (None, False, False)),
     ],
+    # Said, for each process of xdist would make another id of a value that is sealed anew.
+    ids=["sealed", "more behind it", "cut", "its beginning", "a value", "nothing", "a blank before it", "a number", "none"],
 )
 def test_an_encrypted_value_is_known_by_its_form(value: Any, sealed: bool, looks: bool) -> None:  # noqa: FBT001 - columns of a table
     assert (is_sealed(value), looks_sealed(value)) == (sealed, looks)
