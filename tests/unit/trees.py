@@ -25,28 +25,34 @@ class Tree:
         self.folder, self.url = folder, url
         folder.mkdir(parents=True)
         self._git("init", "--quiet", "--initial-branch=main")
+        self._is_begun = False
 
     def commit(self, files: Files, *, links: Names | None = None, submodules: Names | None = None) -> Repository:
         """Commit exactly these files; `links` are path to target, `submodules` path to commit. A path that ends in `*` is made executable."""
-        self._git("rm", "-r", "--quiet", "--cached", "--ignore-unmatch", ".")
-        for path, content in files.items():
-            name = path.rstrip("*")
-            blob = self._git("hash-object", "-w", "--stdin", stdin=content.encode() if isinstance(content, str) else content)
-            self._add("100755" if path.endswith("*") else "100644", blob, name)
-        for path, target in (links or {}).items():
-            self._add("120000", self._git("hash-object", "-w", "--stdin", stdin=target.encode()), path)
-        for path, commit in (submodules or {}).items():
-            self._add("160000", commit, path)
-        self._git("commit", "--quiet", "--allow-empty", "--message=a state")
+        entries = [
+            *(_entry("100755" if path.endswith("*") else "100644", path.rstrip("*"), content) for path, content in files.items()),
+            *(_entry("120000", path, target) for path, target in (links or {}).items()),
+            *(f"M 160000 {commit} {path}\n".encode() for path, commit in (submodules or {}).items()),
+        ]
+        before = b"from refs/heads/main^0\n" if self._is_begun else b""
+        head = b"commit refs/heads/main\ncommitter T <t@example.org> now\n" + _data(b"a state") + before + b"deleteall\n"
+        self._git("fast-import", "--quiet", "--date-format=now", stdin=head + b"".join(entries))
+        self._is_begun = True
         return Repository(self.url, self.folder, self._git("rev-parse", "HEAD"))
-
-    def _add(self, mode: str, name: str, path: str) -> None:
-        self._git("update-index", "--add", "--cacheinfo", f"{mode},{name},{path}")
 
     def _git(self, *words: str, stdin: bytes = b"") -> str:
         environment = {**os.environ, "GIT_CONFIG_GLOBAL": "/dev/null", "GIT_CONFIG_NOSYSTEM": "1"}
-        argv = ["git", "-C", str(self.folder), "-c", "user.name=T", "-c", "user.email=t@example.org", *words]
+        argv = ["git", "-C", str(self.folder), *words]
         return subprocess.run(argv, input=stdin, capture_output=True, check=True, env=environment).stdout.decode().strip()
+
+
+def _entry(mode: str, path: str, content: str | bytes) -> bytes:
+    """A file or a link, as `git fast-import` reads it."""
+    return f"M {mode} inline {path}\n".encode() + _data(content.encode() if isinstance(content, str) else content)
+
+
+def _data(content: bytes) -> bytes:
+    return b"data %d\n%s\n" % (len(content), content)
 
 
 def identity() -> vault.Identity:
