@@ -45,6 +45,14 @@ def ended(tmp_path: Path, signer: Signer | None, *, failing: bool = False) -> Ru
     return run
 
 
+@pytest.fixture(scope="module")
+def done(tmp_path_factory: pytest.TempPathFactory) -> tuple[Run, Signer]:
+    """A run whose evidence may be written again, and its key."""
+    place = tmp_path_factory.mktemp("done")
+    signer = signing.make(place / "key.pem")
+    return ended(place, signer), signer
+
+
 def opened(run: Run) -> dict[str, Any]:
     envelope = json.loads((run.folder / evidence.ENVELOPE).read_text())
     return dict(json.loads(base64.b64decode(envelope["payload"])))
@@ -80,6 +88,7 @@ def test_the_statement_is_an_in_toto_test_result(tmp_path: Path, signer: Signer)
     assert (predicate["result"], predicate["passedTests"], predicate["failedTests"]) == ("PASSED", ALL, [])
     own = predicate["cleanroom"]
     assert (own["run"], own["verdict"], own["class"], own["signing"]) == (run.id, "PASSED", "LAB", signer.keyid)
+    assert own["format"] == 1
     assert (own["events"], own["head"]) == (len(run.ledger.events), run.ledger.head)
 
 
@@ -103,6 +112,35 @@ def test_what_nobody_signed_does_not_look_signed(tmp_path: Path) -> None:
     assert not (run.folder / evidence.ENVELOPE).exists()
     assert not (run.folder / evidence.PUBLIC_KEY).exists()
     assert json.loads((run.folder / evidence.UNSIGNED).read_text())["predicate"]["cleanroom"]["signing"] == "unsigned"
+
+
+def test_who_writes_the_statement_is_told_where_it_lies(done: tuple[Run, Signer]) -> None:
+    run, signer = done
+    assert evidence.write(run.folder, run.ledger.events, signer) == run.folder / "evidence.dsse.json"
+    assert evidence.write(run.folder, run.ledger.events, None) == run.folder / "statement.json"
+
+
+def test_where_nothing_can_be_written_there_is_no_evidence(done: tuple[Run, Signer]) -> None:
+    run, signer = done
+    with pytest.raises(HarnessError, match="cannot write the evidence: No such file"):
+        evidence.write(run.folder / "nowhere", run.ledger.events, signer)
+
+
+@pytest.mark.parametrize("kind", ["run-began", "run-ended"])
+def test_a_run_without_its_beginning_or_its_end_is_no_evidence(done: tuple[Run, Signer], kind: str) -> None:
+    run, signer = done
+    with pytest.raises(HarnessError, match=f"no evidence of a run without {kind}"):
+        evidence.statement(run.folder, [event for event in run.ledger.events if event["kind"] != kind], signer)
+
+
+def test_of_two_systems_the_first_is_what_was_tested(done: tuple[Run, Signer]) -> None:
+    """The second is the twin's, of a run in which two strangers must agree."""
+    run, signer = done
+    events = [*run.ledger.events]
+    first = next(number for number, event in enumerate(events) if event["kind"] == "toplevel")
+    events.insert(first + 1, {**events[first], "sha256": "b" * 64})
+    subjects = evidence.statement(run.folder, events, signer)["subject"]
+    assert [each["digest"]["sha256"] for each in subjects if each["name"] == "toplevel"] == ["a" * 64]
 
 
 def test_the_private_half_reaches_no_file(tmp_path: Path, signer: Signer) -> None:

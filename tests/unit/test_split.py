@@ -70,6 +70,24 @@ def test_whatever_is_neither_secret_nor_inert_is_told(tree: Tree, path: str, con
         split.check_only_secrets(tree.commit({**GOOD, path: content}))
 
 
+@pytest.mark.parametrize(
+    ("path", "inert"),
+    [
+        *(
+            ("README", True),
+            ("docs/readme.MD", True),
+            ("LICENSE.txt", True),
+            ("CHANGELOG.rst", True),
+            (".gitignore", True),
+            ("a/.gitattributes", True),
+        ),
+        *(("README.sh", False), ("README.nix", False), ("notes.md", False), ("notes", False), (".sops.yaml", False), ("gitignore", False)),
+    ],
+)
+def test_inert_text_is_known_by_its_name(path: str, inert: bool) -> None:  # noqa: FBT001 - a column of a table
+    assert split.is_inert(path) is inert
+
+
 @pytest.mark.parametrize(("gone", "expected"), [(".sops.yaml", "has its rules"), (FILE, "at least one sops file")])
 def test_rules_and_a_sops_file_must_be_there(tree: Tree, gone: str, expected: str) -> None:
     with pytest.raises(CheckFailed, match=expected):
@@ -189,6 +207,13 @@ def test_base_consumes_the_revision_under_test(tree: Tree, tmp_path: Path, means
         split.check_declared_means(consuming(base, means, secrets.commit, "https://forge.example/site/elsewhere"), declared)
     with pytest.raises(CheckFailed, match="base consumes secrets as"):
         split.check_declared_means(base.commit({"flake.nix": "{ }"}), declared)
+
+
+@pytest.mark.parametrize("text", ["[submodule", '[submodule "a"]\n\tpath = a\n', b"\xff"], ids=["no list", "no url", "no text"])
+def test_submodules_that_cannot_be_read_mean_that_nobody_can_tell(tmp_path: Path, text: str | bytes) -> None:
+    base = Tree(tmp_path / "base").commit({".gitmodules": text}, submodules={"a": "1" * 40})
+    with pytest.raises(HarnessError, match="cannot read the submodules"):
+        split.check_declared_means(base, settings(consumed_as="submodule"))
 
 
 def test_an_input_may_follow_another(tree: Tree, tmp_path: Path) -> None:
