@@ -9,6 +9,7 @@ from cleanroom.redact import Secret
 from tests.unit.leak_doubt import VALUE
 
 TAIL = VALUE[-10:]
+WIDE = VALUE.decode().encode("utf-16-le")
 
 
 @pytest.fixture(scope="module")
@@ -36,10 +37,23 @@ def on_a_belt(searcher: Searcher, *items: bytes) -> list[tuple[str, int]]:
         ([b"abc" + VALUE, b"abcde" + VALUE + b"x"], [("1", 3), ("2", 5)]),
         ([VALUE[:9], VALUE[9:]], []),
         ([VALUE[:9], VALUE[9:], VALUE], [("3", 0)]),
+        ([WIDE[:9], WIDE[10:]], []),
+        ([WIDE[:9], WIDE[10:], WIDE], [("3", 0)]),
         ([VALUE[:-1]], []),
         ([VALUE.swapcase()], []),
     ],
-    ids=["alone", "among empty ones", "twice in one", "in each of two", "across two", "across two, then whole", "not whole", "in other cases"],
+    ids=[
+        "alone",
+        "among empty ones",
+        "twice in one",
+        "in each of two",
+        "across two",
+        "across two, then whole",
+        "across two, made whole by what parts them",
+        "the same, then whole",
+        "not whole",
+        "in other cases",
+    ],
 )
 def test_small_items_share_a_pass(searcher: Searcher, items: list[bytes], found: list[tuple[str, int]]) -> None:
     assert on_a_belt(searcher, *items) == found
@@ -52,8 +66,9 @@ def test_a_large_item_takes_several(searcher: Searcher, before: int) -> None:
     assert on_a_belt(searcher, b"first" + VALUE, large, b"z" + VALUE) == [("1", 5), ("2", before), ("2", before + len(VALUE) + CHUNK), ("3", 1)]
 
 
-def test_many_small_items_take_several_passes_too(searcher: Searcher) -> None:
-    size = 5000
+@pytest.mark.parametrize("size", [5000, 100])
+def test_many_small_items_take_several_passes_too(searcher: Searcher, size: int) -> None:
+    """Of the smaller ones, some begin in what one pass leaves to the next."""
     items = [b"x" * size + VALUE for _ in range(2 * CHUNK // size)]
     assert on_a_belt(searcher, *items) == sorted((str(number), size) for number in range(1, len(items) + 1))
 
