@@ -24,16 +24,20 @@ ROOT = Path(__file__).resolve().parents[2]
 #: Other people's, imported once: each trial is a fork.
 _HEAVY = (
     "pytest",
-    "pytest_bdd",
+    "pytest_bdd.plugin",
+    "requests_mock.contrib._pytest_plugin",
     "hypothesis",
     "paramiko",
     "cryptography.x509",
-    "pydantic",
+    "pydantic.main",
     "pylxd",
+    "ws4py.client.threadedclient",
     "ruamel.yaml",
     "markdown_it",
     "hyperscan",
     "jinja2",
+    "pyrage",
+    "zstandard",
 )
 
 
@@ -93,6 +97,7 @@ def _in_child(module: str, number: int | None, tests: str) -> int:
                 "no:cacheprovider",
                 "-p",
                 "no:xdist",
+                "--confcutdir=tests",  # the plugins of a run import the whole library, and judge nothing here
                 "-W",
                 "ignore::pytest.PytestAssertRewriteWarning",
                 *files_of(tests),
