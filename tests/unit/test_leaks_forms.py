@@ -51,11 +51,20 @@ def test_a_short_value_is_found_wherever_one_line_end_lies_within_it(encode: Cal
         assert finds(value, f"{encoded[:place]}{end}{encoded[place:]}".encode()), place
 
 
+@pytest.mark.parametrize("before", [b"", b"x", b"xy"], ids=["first", "second", "third"])
+def test_of_twenty_bytes_either_half_is_enough_at_each_alignment(before: bytes) -> None:
+    """Half of what base64 makes of them holds nine whole bytes, which chance does not make: whatever was put between the halves, one is found."""
+    value = hashlib.shake_256(b"twenty").digest(20)
+    encoded = base64.b64encode(before + value + b"rest").decode()
+    for place in range(1, len(encoded)):
+        assert finds(value, f"{encoded[:place]}\n        {encoded[place:]}".encode()), place
+
+
 def test_half_a_value_that_reads_like_words_is_not_searched_for_alone() -> None:
     words = b"recipe maintainers"
     value = hashlib.shake_256(b"half").digest(len(words)) + words
     assert finds(value, base64.b64encode(value))
-    assert not finds(value, base64.b64encode(b"for " + words + b", who keep it"))
+    assert not any(finds(value, base64.b64encode(b"for"[:number] + words + b", who keep it")) for number in range(3))
 
 
 @given(st.one_of(TOKENS, TELLING_BYTES))
