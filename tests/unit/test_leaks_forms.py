@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import html
+import json
+import re
 import string
+import urllib.parse
 from collections.abc import Callable
 
 import pytest
@@ -73,8 +77,49 @@ def test_no_literal_is_short_or_endless(value: bytes) -> None:
         assert leak_parts.SHORTEST <= len(literal) <= leak_forms.LONGEST
 
 
+QUOTED = "q'u\"o/t&e<d>%i$é\n7Q x+\\"
+ESCAPES: dict[str, Callable[[str], str]] = {
+    "JSON": json.dumps,
+    "JSON, not ASCII": lambda text: json.dumps(text, ensure_ascii=False),
+    "JSON by PHP": lambda text: json.dumps(text).replace("/", "\\/"),
+    "JSON by Go": lambda text: json.dumps(text).replace("&", "\\u0026").replace("<", "\\u003c").replace(">", "\\u003e"),
+    "HTML": html.escape,
+    "HTML between tags": lambda text: html.escape(text, quote=False),
+    "HTML by Go": lambda text: html.escape(text).replace("&#x27;", "&#39;").replace("&quot;", "&#34;"),
+    "an attribute": lambda text: html.escape(text).replace("\n", "&#10;"),
+    "a shell's word": lambda text: "'" + text.replace("'", "'\\''") + "'",
+    "YAML's single quotes": lambda text: "'" + text.replace("'", "''") + "'",
+    "a unit file": lambda text: text.replace("%", "%%"),
+    "a compose file": lambda text: text.replace("$", "$$"),
+    "a URL": lambda text: urllib.parse.quote(text, safe=""),
+    "a URL's path": urllib.parse.quote,
+    "a form": urllib.parse.quote_plus,
+    "a URL in lower case": lambda text: re.sub("%[0-9A-F]{2}", lambda match: match[0].lower(), urllib.parse.quote(text, safe="")),
+}
+
+
+@pytest.mark.parametrize("escape", ESCAPES)
+def test_a_value_is_found_as_other_programs_escape_it(escape: str) -> None:
+    assert finds(QUOTED.encode(), f"<{ESCAPES[escape](QUOTED)}>".encode())
+
+
+@pytest.mark.parametrize("encode", [bytes, base64.b64encode, lambda value: value.hex().encode()], ids=["raw", "base64", "hex"])
+def test_what_shares_its_head_and_its_tail_with_a_value_is_not_taken_for_it(encode: Callable[[bytes], bytes]) -> None:
+    head, middle, another, tail = (hashlib.shake_256(name).digest(99) for name in (b"head", b"middle", b"another", b"tail"))
+    assert finds(head + middle + tail, encode(head + middle + tail))
+    assert not finds(head + middle + tail, encode(head + another + tail))
+
+
+@pytest.mark.parametrize(("size", "tells"), [(13, False), (18, True)])
+def test_half_of_the_hex_digits_are_enough_where_they_stand_for_eight_bytes(size: int, tells: bool) -> None:  # noqa: FBT001 - a column of a table
+    digits = hashlib.shake_256(b"hex").hexdigest(size).encode()
+    for half in (digits[:size], digits[size:]):
+        assert finds(bytes.fromhex(digits.decode()), half) is tells
+
+
 def test_a_long_value_is_found_by_its_middle() -> None:
     value = hashlib.shake_256(b"long").digest(5000)
+    assert max(map(len, leak_forms.literals(Part("", value)))) == 256
     for literal, form in leak_forms.literals(Part("", value)).items():
         assert len(literal) <= leak_forms.LONGEST
         assert form != "raw" or literal in value[2000:3000]
