@@ -79,7 +79,7 @@ def _module(module: str, options: argparse.Namespace, pool: ProcessPoolExecutor,
     if fate != "survived":
         print(f"{module}: its tests are red, or there are none: {fate}")
         return {**result, "tried": 0, "survivors": [], "unexplained": 0}
-    limit = seconds * 4 + 10
+    limit = seconds * 6 + 20  # a busy machine must not pass for a loop that never ends
     fates = {mutant: pool.submit(attempt_until, until, module, mutant.number, MODULES[module], limit) for mutant in chosen}
     counts = Counter(future.result() for future in fates.values())
     survivors = [mutant for mutant, future in fates.items() if future.result() == "survived"]

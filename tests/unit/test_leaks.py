@@ -359,8 +359,3 @@ def test_a_pattern_sees_its_neighbours_across_reads() -> None:
         items = {"too long": text + b"x" * 60, "fits": text + b"x" * 24 + b"-" * 300, "at the end": text + b"x" * 24}
         search.texts("m", items.items(), {name: len(item) for name, item in items.items()}, listed_by="wc", scanned_by="cat")
         assert {finding.place for finding in search.result.findings} == {"m: fits", "m: at the end"}
-
-
-def test_a_pattern_that_cannot_be_searched_for_is_bad_input() -> None:
-    with pytest.raises(BadInput, match="Gandi token"):
-        Searcher({}, patterns={"Gandi token": "("})

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from cleanroom.errors import BadInput
 from cleanroom.leak.search import CHUNK, Belt, Label, Searcher
 from cleanroom.redact import Secret
 from tests.unit.leak_doubt import VALUE
@@ -100,3 +101,8 @@ def test_a_component_that_ends_two_values_at_once_is_masked_once() -> None:
     searcher = Searcher({"token": Secret(VALUE, name="token"), "tail": Secret(TAIL, name="tail")})
     assert searcher.mask(f"/a/{VALUE.decode()}") == "/a/[secret token]"
     assert searcher.mask(f"/a/{TAIL.decode()}/{VALUE.decode()}") == "/a/[secret tail]/[secret token]"
+
+
+def test_a_pattern_that_cannot_be_searched_for_is_bad_input() -> None:
+    with pytest.raises(BadInput, match="Gandi token"):
+        Searcher({}, patterns={"Gandi token": "("})
