@@ -90,6 +90,17 @@ def identity(settings: Settings) -> str:
     return credential.fingerprint
 
 
+def watched_machine(incus: Incus, settings: Settings, ledger: Ledger, stack: contextlib.ExitStack) -> Watch:
+    """A machine made by us, who are known by our certificate, and watched since before it was."""
+    hypervisor = Hypervisor.connect(settings, record=ledger.record)
+    stack.callback(hypervisor.client.api.session.close)
+    watch = Watch(hypervisor, NAME, ledger.record)
+    stack.callback(watch.close)
+    incus.username = identity(settings)
+    hypervisor.create(NAME, kind="container", config=marks.marks("20261124-021500-3fa9c1"))
+    return watch
+
+
 def test_a_remote_server_is_reached_with_our_certificate_and_its_own_pinned(
     authority: Authority, tmp_path: Path, ledger: Ledger, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -98,12 +109,7 @@ def test_a_remote_server_is_reached_with_our_certificate_and_its_own_pinned(
     monkeypatch.setenv("HTTPS_PROXY", "http://127.0.0.1:9")
     with on_tls(authority, leaf) as incus, contextlib.ExitStack() as stack:
         settings = remote(incus, authority, leaf.certificate)
-        hypervisor = Hypervisor.connect(settings, record=ledger.record)
-        stack.callback(hypervisor.client.api.session.close)
-        watch = Watch(hypervisor, NAME, ledger.record)
-        stack.callback(watch.close)
-        incus.username = identity(settings)
-        hypervisor.create(NAME, kind="container", config=marks.marks("20261124-021500-3fa9c1"))
+        watch = watched_machine(incus, settings, ledger, stack)
         custody.check_events(ledger, watch)
         incus.username = "e" * 64
         incus.tell("instance-updated", NAME)
@@ -118,12 +124,7 @@ def test_a_certificate_that_does_not_name_the_endpoint_is_good_for_requests_and_
     leaf = Authority(tmp_path / "server").vouch_for_itself("hypervisor.example")
     with on_tls(authority, leaf) as incus, contextlib.ExitStack() as stack:
         settings = remote(incus, authority, leaf.certificate)
-        hypervisor = Hypervisor.connect(settings, record=ledger.record)
-        stack.callback(hypervisor.client.api.session.close)
-        watch = Watch(hypervisor, NAME, ledger.record)
-        stack.callback(watch.close)
-        incus.username = identity(settings)
-        hypervisor.create(NAME, kind="container", config=marks.marks("20261124-021500-3fa9c1"))
+        watch = watched_machine(incus, settings, ledger, stack)
         custody.check_events(ledger, watch)
 
 
