@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import socket
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -14,6 +14,7 @@ from cleanroom import marks
 from cleanroom.errors import OutOfReach
 from cleanroom.hypervisor import Hypervisor
 from cleanroom.tables.machines import Incus as Settings
+from cleanroom.wait import Waiting, wait_until
 from tests.unit.authority import Authority
 from tests.unit.incus import Incus, on_tls
 from tests.unit.notes import Notes
@@ -136,10 +137,22 @@ def test_a_machine_that_was_never_made_is_missed_and_that_is_all(incus: Incus, h
     assert incus.changes() == [("POST", "/1.0/instances")]
 
 
+def once_asked(incus: Incus, act: Callable[[], object]) -> threading.Thread:
+    """Let something happen as soon as the server has been given one more thing to do."""
+    before = len(incus.operations)
+
+    def wait() -> None:
+        wait_until(lambda: len(incus.operations) > before or Waiting("nothing asked"), what="a command", within=30, every=0.01)
+        act()
+
+    thread = threading.Thread(target=wait)
+    thread.start()
+    return thread
+
+
 def test_an_operation_that_the_server_has_forgotten_has_an_unknown_outcome(incus: Incus, made: Hypervisor, notes: Notes) -> None:
     incus.stuck = True
-    forget = threading.Timer(0.3, incus.operations.clear)
-    forget.start()
+    forget = once_asked(incus, incus.operations.clear)
     with pytest.raises(OutOfReach, match="has forgotten that it waits"):
         made.restart(NAME, within=10)
     forget.join()
@@ -154,8 +167,7 @@ def test_a_creation_that_ended_while_nobody_could_ask_is_judged_by_the_machine(i
         incus.instance(NAME)["status"] = status
         incus.operations.clear()
 
-    late = threading.Timer(0.3, end)
-    late.start()
+    late = once_asked(incus, end)
     if status == "Running":
         hypervisor.create(NAME, kind="container", config=MARK)
     else:
