@@ -28,11 +28,10 @@ _NANOSECOND_DIGITS = 9
 class Comment:
     """One line of comment without its `#`. As a key of a mapping (value None) or an item of a list it can be given to `encrypt`."""
 
-    __slots__ = ("inline", "text")
+    __slots__ = ("text",)
 
-    def __init__(self, text: str, *, inline: bool = False) -> None:
+    def __init__(self, text: str) -> None:
         self.text = text
-        self.inline = inline
 
 
 class Timestamp(str):

@@ -207,7 +207,7 @@ class _Reader:
         rest = entry.rest.rstrip(" ")
         if rest and rest[0] != "#":
             return _scalar(rest)
-        return self._below(entry.column, dashes_too=True), Comment(rest[1:], inline=True) if rest else None
+        return self._below(entry.column, dashes_too=True), Comment(rest[1:]) if rest else None
 
     def _below(self, column: int, *, dashes_too: bool) -> Any:  # noqa: ANN401 - a node of any kind
         """The collection that follows, if it stands further in than `column`; a list may also stand level with the key it belongs to."""
@@ -242,7 +242,7 @@ def _scalar(rest: str) -> tuple[Leaf | Branch | list[Any], Comment | None]:
         return _plain(rest)
     if match is None:
         _beyond()
-    return value, None if match[2] is None else Comment(match[2], inline=True)
+    return value, None if match[2] is None else Comment(match[2])
 
 
 def _plain(rest: str) -> tuple[Leaf | Branch | list[Any], Comment | None]:
@@ -254,7 +254,7 @@ def _plain(rest: str) -> tuple[Leaf | Branch | list[Any], Comment | None]:
         return _COLLECTIONS[text](), None
     if text[0] in _NOT_PLAIN or ": " in text or text[-1] == ":" or text.startswith("- ") or text == "-":
         _beyond()
-    return resolve(text), Comment(comment, inline=True) if mark else None
+    return resolve(text), Comment(comment) if mark else None
 
 
 def _unescaped(match: re.Match[str]) -> str:
