@@ -144,6 +144,15 @@ SABOTAGES = (
         options=_NARROW,
     ),
     Sabotage(
+        name="neighbour-set-to-what-it-was",
+        story="somebody set a neighbour's memory, to the very number that it had: no look would show it",
+        reddens={OTHERS: "the hypervisor tells of no change of another instance"},
+        feature=FEATURE,
+        own_site=True,
+        during=(_MADE, lambda bench: _set(bench, NEIGHBOUR, "limits.memory=4GiB")),
+        options=_NARROW,
+    ),
+    Sabotage(
         name="neighbour-restarted",
         story="a neighbour was restarted behind the run's back",
         reddens={OTHERS: f"{NEIGHBOUR}: "},
