@@ -2,6 +2,8 @@
 VENV := .venv
 PY := $(VENV)/bin/python
 STAMP := $(VENV)/.installed
+# One more than there are processors: unit tests wait as often as they work.
+WORKERS := $(shell expr $$(nproc) + 1)
 
 .PHONY: acceptance test check bench lab-down vm-image sabotage clean
 .DEFAULT_GOAL := help
@@ -9,7 +11,7 @@ STAMP := $(VENV)/.installed
 help:
 	@echo "make acceptance [ARGS=\"features/c4_cleanroom.feature -k reboot\"]   every feature, cold, against the embedded lab; leaves reports/latest/"
 	@echo "make test                  the suite's own tests"
-	@echo "make check                 ruff, mypy --strict, unit tests: about a minute"
+	@echo "make check                 ruff, mypy --strict, unit tests: under a minute"
 	@echo "make sabotage [ONLY=c4] [STATIC=1]   break the lab's site in named ways; each must turn its scenario red, for its reason"
 	@echo "make kill-matrix [ONLY=provision]    cut runs off at named points; nothing of them may be left"
 	@echo "make mutants [ONLY=ledger]  wrong versions of the library's own code, each of which a unit test must notice"
@@ -42,7 +44,7 @@ check: machine
 	$(VENV)/bin/ruff check .
 	$(VENV)/bin/ruff format --check .
 	$(VENV)/bin/mypy
-	env -u PYTHONDONTWRITEBYTECODE $(VENV)/bin/pytest -q -n auto --dist worksteal tests/unit
+	env -u PYTHONDONTWRITEBYTECODE $(VENV)/bin/pytest -q -n $(WORKERS) --dist worksteal tests/unit
 
 sabotage: machine
 	$(PY) -m tests.sabotage $(if $(STATIC),--static) $(ONLY)
