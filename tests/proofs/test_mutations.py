@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime
 import json
 import random
+import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -25,7 +26,8 @@ Mutation = Callable[[random.Random, bytes], bytes]
 
 
 def lines_of(raw: bytes) -> list[bytes]:
-    return raw.splitlines(keepends=True)
+    """Line feeds alone end a line: what else `splitlines` takes for an end may be part of the noise."""
+    return [line for line in re.split(rb"(?<=\n)", raw) if line]
 
 
 def cut(chance: random.Random, raw: bytes) -> bytes:
@@ -82,9 +84,19 @@ def put_in_noise(chance: random.Random, raw: bytes) -> bytes:
     return raw[:at] + chance.randbytes(chance.randint(1, 20)) + raw[at:]
 
 
+def add_noise(chance: random.Random, raw: bytes) -> bytes:
+    return raw + chance.randbytes(chance.randint(1, 20))
+
+
+def add_half_a_line(chance: random.Random, raw: bytes) -> bytes:
+    line = chance.choice(lines_of(raw))
+    return raw + line[: chance.randrange(1, len(line))]
+
+
 KINDS: tuple[Mutation, ...] = (
     *(cut, cut_after_a_line, flip_a_bit, swap_lines, swap_stretches),
     *(repeat_a_line, repeat_a_stretch, drop_a_line, drop_a_stretch, put_in_noise),
+    *(add_noise, add_half_a_line),
 )
 
 

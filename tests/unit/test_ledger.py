@@ -102,6 +102,18 @@ def test_a_last_line_cut_short_at_any_byte_is_dropped(written: Path) -> None:
         assert [event["number"] for event in read(written)] == [0, 1, 2, 3]
 
 
+@pytest.mark.parametrize("rest", [b"{", b"\x00", b" ", b"\r", b'{"prev":'])
+def test_behind_the_end_of_a_run_nothing_can_be_cut_short(ledger: Ledger, rest: bytes) -> None:
+    ledger.record("run-began")
+    ledger.record("run-ended", exit_status=0)
+    whole = ledger.path.read_bytes()
+    assert [event["kind"] for event in read(ledger.path)] == ["run-began", "run-ended"]
+    ledger.path.write_bytes(whole + rest)
+    with pytest.raises(HarnessError, match="the run had ended, and something follows") as caught:
+        read(ledger.path)
+    assert caught.value.where == f"{ledger.path}:3"
+
+
 def test_any_byte_changed_before_the_last_line_is_found(written: Path) -> None:
     whole = written.read_bytes()
     last = whole.rstrip(b"\n").rindex(b"\n") + 1
