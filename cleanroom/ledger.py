@@ -110,23 +110,23 @@ def head(events: Sequence[Event]) -> str:
 def read(path: Path) -> list[Event]:
     """The events of a ledger file, chain checked.
 
-    A last line that a crash cut short is dropped, unless it stands behind the run's end: nobody writes there any more. Anything else that does not
-    fit - a broken chain, a number out of turn, no JSON - raises `HarnessError` with the line.
+    A last line that a crash cut short is dropped. Anything else that does not fit - a broken chain, a number out of turn, no JSON, the least thing
+    behind the run's end, where nobody writes any more - raises `HarnessError` with the line.
     """
     events: list[Event] = []
-    previous = BEGINNING
-    lines = path.read_bytes().split(b"\n")
-    whole, cut = lines[:-1], lines[-1]
+    previous, ended = BEGINNING, False
+    *whole, cut = path.read_bytes().split(b"\n")
     for number, line in enumerate(whole, start=1):
         try:
             event = json.loads(line)
-            fits = event["prev"] == previous and event["n"] == number - 1
+            fits = event["prev"] == previous and event["n"] == number - 1 and not ended
+            ended = event["kind"] == "run-ended"
         except (ValueError, KeyError, TypeError):
             fits = False
         if not fits:
             raise HarnessError("the ledger was changed after it was written: this line does not follow the one before", where=f"{path}:{number}")
         events.append(event)
         previous = hashlib.sha256(line).hexdigest()
-    if cut and events and events[-1].get("kind") == "run-ended":
-        raise HarnessError("the ledger was changed after it was written: the run had ended, and something follows", where=f"{path}:{len(lines)}")
+    if cut and ended:
+        raise HarnessError("the ledger was changed after it was written: this line follows the run's end", where=f"{path}:{len(whole) + 1}")
     return events

@@ -109,9 +109,16 @@ def test_behind_the_end_of_a_run_nothing_can_be_cut_short(ledger: Ledger, rest: 
     whole = ledger.path.read_bytes()
     assert [event["kind"] for event in read(ledger.path)] == ["run-began", "run-ended"]
     ledger.path.write_bytes(whole + rest)
-    with pytest.raises(HarnessError, match="the run had ended, and something follows") as caught:
+    with pytest.raises(HarnessError, match="this line follows the run's end") as caught:
         read(ledger.path)
     assert caught.value.where == f"{ledger.path}:3"
+
+
+def test_no_event_follows_the_end_of_a_run_even_if_the_chain_holds(ledger: Ledger) -> None:
+    ledger.record("run-began")
+    ledger.record("run-ended", exit_status=0)
+    ledger.record("step-passed")
+    assert broken_at(ledger.path) == 3
 
 
 def test_any_byte_changed_before_the_last_line_is_found(written: Path) -> None:
