@@ -7,6 +7,7 @@ Refuses: to reach PASSED by running less, and to let our own trouble count as th
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -16,7 +17,10 @@ from cleanroom.ledger import Event
 Word = Literal["PASSED", "FAILED", "INCOMPLETE"]
 EvidenceClass = Literal["ACCEPTANCE", "LAB", "DEV"]
 
+_COMMIT = re.compile("[0-9a-f]{40}")
 _WHOLE = [("setup", "passed"), ("call", "passed"), ("teardown", "passed")]
+#: What a run tells of once.
+_ONCE = ("run-began", "suite", "host", "inventory", "selected", "site", "signing", "run-ended")
 #: Words on pytest's command line that no adversary says.
 _WARM = ("--role builder", "--role=builder", "--reuse")
 
@@ -46,7 +50,7 @@ def judge(events: Sequence[Event]) -> Judged:
     outcomes = {outcome.scenario: outcome for outcome in scenario_outcomes(events)}
     failed = [outcome for outcome in outcomes.values() if outcome.state == "failed"]
     reasons = [f"failed: {outcome.scenario}" for outcome in failed]
-    gaps = [*_unproven(events, outcomes), *_left(events), *_undeclared(events), *_unended(events, outcomes)]
+    gaps = [*_misshapen(events), *_unproven(events, outcomes), *_left(events), *_undeclared(events), *_unended(events, outcomes)]
     narrow = list(_not_asked_for(events, outcomes))
     # What a part of the scenarios does not need, the whole of them does.
     missing = [] if narrow else list(_unsaid(events))
@@ -80,23 +84,33 @@ def _state(phases: Sequence[Event]) -> str:
     return "passed" if [(event["phase"], event["outcome"]) for event in phases] == _WHOLE else "unfinished"
 
 
+def _misshapen(events: Sequence[Event]) -> Iterator[str]:
+    """What no run of ours writes, whoever signed it: a story without its beginning, or told twice."""
+    if not events or events[0]["kind"] != "run-began":
+        yield "the ledger does not begin with the run's beginning"
+    told = Counter(event["kind"] for event in events)
+    yield from (f"the ledger tells of {kind} more than once" for kind in _ONCE if told[kind] > 1)
+
+
 def _unproven(events: Sequence[Event], outcomes: dict[str, Outcome]) -> Iterator[str]:
     """Scenarios that were asked for and do not count: not passed through no fault of the site, without a step, or of no feature file."""
     if not outcomes:
         yield "no scenario ran"
     known = {entry["identity"] for event in events if event["kind"] == "inventory" for entry in event["scenarios"]}
-    steps = {kind: [e["scenario"] for e in events if e["kind"] == kind] for kind in ("step-began", "step-passed")}
+    steps = {kind: [(e["scenario"], e["step"]) for e in events if e["kind"] == kind] for kind in ("step-began", "step-passed")}
     for scenario, outcome in outcomes.items():
         if outcome.state in {"error", "skipped", "unfinished"}:
             yield f"{outcome.state}: {scenario}"
-        elif outcome.state == "passed" and (scenario not in steps["step-passed"] or not _same(steps, scenario)):
+        elif outcome.state == "passed" and not _every_step(steps, scenario):
             yield f"not every step was seen to pass: {scenario}"
         if known and scenario not in known:
             yield f"in no feature file: {scenario}"
 
 
-def _same(steps: dict[str, list[str]], scenario: str) -> bool:
-    return steps["step-began"].count(scenario) == steps["step-passed"].count(scenario)
+def _every_step(steps: dict[str, list[tuple[str, str]]], scenario: str) -> bool:
+    """There was a step, and those that began are those that passed, in their order."""
+    began, passed = ([step for step in steps[kind] if step[0] == scenario] for kind in ("step-began", "step-passed"))
+    return bool(began) and began == passed
 
 
 def _left(events: Sequence[Event]) -> Iterator[str]:
@@ -126,7 +140,7 @@ def _undeclared(events: Sequence[Event]) -> Iterator[str]:
             yield f"{event['name']} was not made from the declared image"
         elif event["kind"] == "revision":
             declared = settings.get(event["repository"], {}).get("revision", "")
-            if re.fullmatch("[0-9a-f]{40}", declared) and event["commit"] != declared:
+            if _COMMIT.fullmatch(declared) and event["commit"] != declared:
                 yield f"the revision of {event['repository']} is not the declared one"
     keys = {event["sha256"] for event in events if event["kind"] == "bootstrap-key"}
     path = settings.get("bootstrap", {}).get("machine_path")
@@ -147,8 +161,9 @@ def _unended(events: Sequence[Event], outcomes: dict[str, Outcome]) -> Iterator[
 
 def _unsaid(events: Sequence[Event]) -> Iterator[str]:
     """Facts that a run of all scenarios must have recorded."""
-    told = {event["kind"] for event in events} | {f"revision of {event['repository']}" for event in events if event["kind"] == "revision"}
-    for fact in ("site", "revision of base", "revision of secrets", "bootstrap-key", "machine", "toplevel"):
+    told = {event["kind"] for event in events}
+    told |= {f"revision of {event['repository']}" for event in events if event["kind"] == "revision" and _COMMIT.fullmatch(event["commit"])}
+    for fact in ("site", "revision of base", "revision of secrets", "before", "bootstrap-key", "machine", "toplevel"):
         if fact not in told:
             yield f"not recorded: {fact}"
 
@@ -158,7 +173,7 @@ def _not_asked_for(events: Sequence[Event], outcomes: dict[str, Outcome]) -> Ite
     if inventory is None:
         yield "nobody knows which scenarios there are"
         return
-    missing = [entry["identity"] for entry in inventory["scenarios"] if entry["identity"] not in outcomes and not entry["on_request"]]
+    missing = [entry["identity"] for entry in inventory["scenarios"] if entry["on_request"] is not True and entry["identity"] not in outcomes]
     if missing:
         yield f"not asked for: {len(missing)} of {len(inventory['scenarios'])} scenarios, {missing[0]} among them"
 
@@ -170,7 +185,7 @@ def _evidence_class(events: Sequence[Event], *, complete: bool) -> EvidenceClass
     if site["site_kind"] == "lab" or site["settings"].get("kind") == "lab":
         return "LAB"
     told = {event["kind"]: event for event in events}
-    committed = "suite" in told and told["suite"]["commit"] is not None and not told["suite"]["dirty"]
+    committed = "suite" in told and bool(told["suite"]["commit"]) and told["suite"]["dirty"] is False
     return "ACCEPTANCE" if complete and committed and "signing" in told and _is_virtual(events) else "DEV"
 
 
@@ -187,9 +202,8 @@ def is_cold(events: Sequence[Event]) -> bool:
 def _is_virtual(events: Sequence[Event]) -> bool:
     """Every throwaway was a virtual machine: by its own type, by what the hypervisor told of it, and by what its server can make."""
     machines = [event["type"] for event in events if event["kind"] == "machine"]
-    told = [
-        (event.get("context") or {}).get("type", "") for event in events if event["kind"] == "lifecycle" and event["action"] == "instance-created"
-    ]
+    created = [event.get("context") or {} for event in events if event["kind"] == "lifecycle" and event["action"] == "instance-created"]
+    types = {*machines, *(context["type"] for context in created if context.get("type"))}
     servers = [event for event in events if event["kind"] == "server"]
     able = bool(servers) and all(any("qemu" in driver for driver in event["drivers"]) for event in servers)
-    return able and bool(machines) and set(machines) == {"virtual-machine"} and "container" not in told
+    return able and bool(machines) and types == {"virtual-machine"}

@@ -22,7 +22,6 @@ import re
 import subprocess
 import sys
 import xml.etree.ElementTree as ET
-from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from html.parser import HTMLParser
 from pathlib import Path
@@ -119,7 +118,7 @@ class Story:
         self.of: dict[str, list[Event]] = {}
         self.standing: dict[str, bool] = {}
         self.phases: dict[str, list[Event]] = {}
-        self.steps: Counter[tuple[str, str]] = Counter()
+        self.steps: dict[tuple[str, str], list[str]] = {}
         self.last_step = "no step"
         self.recalled = False
 
@@ -151,6 +150,7 @@ class Story:
             or event["n"] != number - 1
             or not event["t"] >= elapsed
             or not datetime.datetime.fromisoformat(event["at"]).tzinfo
+            or (kind == "scenario-phase" and not event["seconds"] >= 0)
         ):
             raise ValueError("its digest, number or time")
         if kind == "hypervisor" and event["action"] == "create":
@@ -160,7 +160,7 @@ class Story:
         elif kind == "scenario-phase":
             self.phases.setdefault(event["scenario"], []).append(event)
         elif kind.startswith("step-"):
-            self.steps[event["scenario"], kind] += 1
+            self.steps.setdefault((event["scenario"], kind), []).append(event["step"])
             self.last_step = f"{event['scenario']}, {event['step']}"
         self.recalled |= "recalled_from" in event or kind == "machine-kept"
         self.of.setdefault(kind, []).append(event)
@@ -173,12 +173,12 @@ class Story:
     @property
     def planned(self) -> dict[str, bool]:
         """Every scenario that the run knew of, and whether it runs on request only."""
-        return {entry["identity"]: entry["on_request"] is True for entry in self.fact("inventory").get("scenarios", ())}
+        return {entry["identity"]: entry["on_request"] is True for event in self.of.get("inventory", ())[:1] for entry in event["scenarios"]}
 
     @property
     def states(self) -> dict[str, str]:
         """What became of each scenario that was asked for or ran: `passed`, `failed`, `error`, `skipped` or `unfinished`."""
-        asked = [entry["identity"] for entry in self.fact("selected").get("scenarios", ())]
+        asked = [entry["identity"] for event in self.of.get("selected", ())[:1] for entry in event["scenarios"]]
         return {scenario: _state(self.phases.get(scenario, [])) for scenario in dict.fromkeys([*asked, *self.phases])}
 
     def seconds(self, scenario: str) -> float:
@@ -194,9 +194,10 @@ class Story:
         if not states:
             yield "no scenario ran"
         for scenario, state in states.items():
+            began, passed = (self.steps.get((scenario, kind), []) for kind in ("step-began", "step-passed"))
             if state not in {"passed", "failed"}:
                 yield f"{state}: {scenario}"
-            elif state == "passed" and not 0 < self.steps[scenario, "step-began"] == self.steps[scenario, "step-passed"]:
+            elif state == "passed" and (not began or began != passed):
                 yield f"not every step was seen to pass: {scenario}"
         yield from (f"in no feature file: {scenario}" for scenario in states if scenario not in planned)
         if left_out := [scenario for scenario, on_request in planned.items() if not on_request and scenario not in states]:
@@ -211,7 +212,8 @@ class Story:
         yield from (f"not recorded: {kind}" for kind in ("site", "bootstrap-key", "machine", "toplevel") if kind not in self.of)
         for name in ("base", "secrets"):
             declared = settings.get(name, {}).get("revision", "")
-            if name not in commits or (re.fullmatch("[0-9a-f]{40}", declared) and declared != commits[name]):
+            told = re.fullmatch("[0-9a-f]{40}", commits.get(name, ""))
+            if not told or (re.fullmatch("[0-9a-f]{40}", declared) and declared != told[0]):
                 yield f"the revision of {name} is not recorded, or not the declared one"
         images = {event["declared_image"] for event in self.of.get("before", ())}
         if (pinned := settings.get("incus", {}).get("image_fingerprint") or next(iter(images), None)) and images != {pinned}:
@@ -224,7 +226,8 @@ class Story:
     def evidence_class(self, *, complete: bool) -> str:
         """What this run can be evidence of, at most: by what was asked for, and by what happened."""
         began, site, suite = self.fact("run-began"), self.fact("site"), self.fact("suite")
-        warm = self.recalled or re.search(r"--role[ =]builder|--reuse", " ".join(self.fact("host").get("arguments", ())))
+        words = " ".join(word for host in self.of.get("host", ()) for word in host["arguments"])
+        warm = self.recalled or re.search(r"--role[ =]builder|--reuse", words)
         if not site or warm or (began["role"], began["keep"], began["reuse"]) != ("adversary", "never", False):
             return "DEV"
         if "lab" in {site["site_kind"], site["settings"].get("kind")}:
@@ -232,7 +235,7 @@ class Story:
         types = {event["type"] for event in self.of.get("machine", ())}
         types |= {(e.get("context") or {}).get("type", "") for e in self.of.get("lifecycle", ()) if e["action"] == "instance-created"} - {""}
         able = all(any("qemu" in driver for driver in event["drivers"]) for event in self.of.get("server", [{"drivers": ()}]))
-        committed = bool(suite.get("commit")) and suite.get("dirty") is False
+        committed = bool(suite and suite["commit"]) and suite["dirty"] is False
         return "ACCEPTANCE" if complete and committed and able and types == {"virtual-machine"} and "signing" in self.of else "DEV"
 
 

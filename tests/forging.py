@@ -19,9 +19,8 @@ from cleanroom.signing import Signer
 Edit = Callable[[list[Event]], list[Event]]
 
 
-def seal(folder: Path, events: Sequence[Event], signer: Signer | None) -> list[Event]:
-    """Write `events` as the ledger of a run in `folder`, chained anew, draw its reports from them, and sign; returns them as written."""
-    folder.mkdir(parents=True, exist_ok=True)
+def chain(path: Path, events: Sequence[Event]) -> list[Event]:
+    """Write `events` as a ledger whose chain holds; returns them as written."""
     previous, lines, written = ledger.BEGINNING, [], []
     for number, event in enumerate(events):
         chained = {**event, "prev": previous, "n": number}
@@ -29,7 +28,14 @@ def seal(folder: Path, events: Sequence[Event], signer: Signer | None) -> list[E
         previous = hashlib.sha256(line).hexdigest()
         lines.append(line + b"\n")
         written.append(chained)
-    (folder / ledger.NAME).write_bytes(b"".join(lines))
+    path.write_bytes(b"".join(lines))
+    return written
+
+
+def seal(folder: Path, events: Sequence[Event], signer: Signer | None) -> list[Event]:
+    """Write `events` as the ledger of a run in `folder`, chained anew, draw its reports from them, and sign; returns them as written."""
+    folder.mkdir(parents=True, exist_ok=True)
+    written = chain(folder / ledger.NAME, events)
     (folder / evidence.ENVELOPE).unlink(missing_ok=True)
     report.write(folder, written)
     evidence.write(folder, written, signer)

@@ -125,10 +125,15 @@ def _check_same_story(record: Record, signed: Mapping[str, Mapping[str, str]]) -
         "verdict": predicate.get("cleanroom", {}).get("verdict"),
         **{name: signed.get(name, {}).get("gitCommit") for name in ("base", "secrets")},
     }
-    commits = {event["repository"]: event["commit"] for event in record.events if event["kind"] == "revision"}
     if record.run != record.folder.name:
         raise CheckFailed(f"this is the record of run {record.folder.name}", seen=f"run {record.run}", where=str(record.folder))
-    told = {"run": record.run, "verdict": verdict.judge(record.events).word, **{name: commits.get(name) for name in ("base", "secrets")}}
+    try:
+        commits = {event["repository"]: event["commit"] for event in record.events if event["kind"] == "revision"}
+        told = {"run": record.run, "verdict": verdict.judge(record.events).word, **{name: commits.get(name) for name in ("base", "secrets")}}
+    except (LookupError, TypeError, ValueError, AttributeError) as problem:
+        # Whoever holds the key can sign what no run of ours ever wrote.
+        seen = f"an event that lacks or garbles something ({type(problem).__name__}: {problem})"
+        raise CheckFailed("the record's ledger tells what a run's ledger tells", seen=seen, where=str(record.folder / ledger.NAME)) from None
     for name, value in told.items():
         if stated[name] != value:
             expected = f"the signed statement says of {name} what the ledger says: {value}"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import hashlib
 import json
 from pathlib import Path
 
@@ -139,6 +140,15 @@ def test_an_event_that_is_missing_is_told(folder: Path, trusted: Path, signer: S
     forging.reseal(folder, forging.without(lambda event: event["kind"] == "suite"), signer)
     with pytest.raises(CheckFailed, match="tells of `suite`"):
         open_record(folder, trusted).first("suite")
+
+
+def test_a_signed_event_that_lacks_what_it_tells_is_no_crash_of_ours(folder: Path, trusted: Path, signer: Signer) -> None:
+    statement = evidence.statement(folder, ledger.read(folder / ledger.NAME), signer)
+    forging.chain(folder / ledger.NAME, [{key: each for key, each in event.items() if key != "role"} for event in ledger.read(folder / ledger.NAME)])
+    statement["subject"][-1]["digest"]["sha256"] = hashlib.sha256((folder / ledger.NAME).read_bytes()).hexdigest()
+    (folder / evidence.ENVELOPE).write_text(json.dumps(evidence.envelope(json.dumps(statement).encode(), signer)))
+    with pytest.raises(CheckFailed, match="lacks or garbles something \\(KeyError: 'role'\\)"):
+        open_record(folder, trusted)
 
 
 @pytest.mark.parametrize(

@@ -157,6 +157,20 @@ CASES: list[tuple[str, Edit, str, str]] = [
     ("no site", without(kind="site"), "INCOMPLETE", "not recorded: site"),
     ("pytest was interrupted", changing("run-ended", exit_status=2), "INCOMPLETE", "pytest ended with 2"),
     ("pytest counted a failure", changing("run-ended", exit_status=1), "INCOMPLETE", "pytest ended with 1, and no scenario says why"),
+    ("no beginning", without(kind="run-began"), "INCOMPLETE", "the ledger does not begin with the run's beginning"),
+    ("something before the beginning", lambda e: [e[1], e[0], *e[2:]], "INCOMPLETE", "the ledger does not begin with the run's beginning"),
+    *(
+        (
+            f"{kind} told twice",
+            lambda e, kind=kind: [*e[:-1], *(each for each in e if each["kind"] == kind), e[-1]],
+            "INCOMPLETE",
+            f"tells of {kind} more",
+        )
+        for kind in ("run-began", "suite", "host", "inventory", "selected", "site", "signing", "run-ended")
+    ),
+    ("no look before the machine was made", without(kind="before"), "INCOMPLETE", "not recorded: before"),
+    ("a revision that is no commit", changing("revision", commit="main"), "INCOMPLETE", "not recorded: revision of base"),
+    ("another step passed than began", changing("step-passed", step="Then it was"), "INCOMPLETE", f"not every step was seen to pass: {NEW}"),
     ("no end", without(kind="run-ended"), "INCOMPLETE", f"the last step was: {BLANK}, Then it is blank"),
 ]
 
@@ -217,6 +231,11 @@ def test_the_class_is_what_the_run_earned(changes: dict[str, Any], evidence_clas
     assert judge(green(**changes)).evidence_class == evidence_class
 
 
+def test_a_scenario_of_which_nobody_says_whether_it_is_on_request_is_asked_for_by_all() -> None:
+    planned = [{"identity": name, "line": 1, "on_request": "yes"} for name in (NEW, BLANK, TWICE)]
+    assert judge(changing("inventory", scenarios=planned)(green())).reasons == (f"not asked for: 1 of 3 scenarios, {TWICE} among them",)
+
+
 @pytest.mark.parametrize("missing", ["run-began", "site", "machine", "signing"])
 def test_nothing_becomes_acceptance_without_all_that_it_rests_on(missing: str) -> None:
     assert judge(without(kind=missing)(green())).evidence_class != "ACCEPTANCE"
@@ -235,12 +254,23 @@ def test_a_run_that_is_not_complete_is_no_acceptance(edit: Edit) -> None:
     [
         changing("suite", dirty=True),
         changing("suite", commit=None),
+        changing("suite", commit=""),
         changing("server", drivers=["lxc"]),
         changing("lifecycle", context={"type": "container"}),
+        changing("lifecycle", context={"type": "something new"}),
         changing("host", arguments=["features", "--role", "builder"]),
         changing("toplevel", recalled_from="an earlier run"),
     ],
-    ids=["changed suite", "suite without a commit", "a server without qemu", "told to be a container", "a builder", "a machine of an earlier run"],
+    ids=[
+        "changed suite",
+        "suite without a commit",
+        "suite with an empty commit",
+        "a server without qemu",
+        "told to be a container",
+        "told to be what nobody knows",
+        "a builder",
+        "a machine of an earlier run",
+    ],
 )
 def test_a_contradiction_is_no_acceptance(edit: Edit) -> None:
     judged = judge(edit(green()))
