@@ -1,7 +1,7 @@
 """Git repositories, fetched whole and read without a work tree.
 
 Knows: how to fetch with a declared credential that no argument list, file or configuration ever holds, and how to read a tree at one commit.
-Refuses: the operator's own git configuration, prompts, and revisions it cannot find.
+Refuses: the operator's own git configuration, prompts, revisions it cannot find, and replacements (refs/replace) for what a commit holds.
 """
 
 from __future__ import annotations
@@ -85,8 +85,11 @@ class Repository:
         archive = _git(["-C", str(self.folder), "archive", "--format=tar", self.commit], [], within=_READ_SECONDS)
         if archive.returncode:
             raise HarnessError(f"the tree at {self.commit[:12]} cannot be read", where=self.url)
-        with tarfile.open(fileobj=io.BytesIO(archive.stdout)) as members:
-            members.extractall(folder, filter="data")
+        try:
+            with tarfile.open(fileobj=io.BytesIO(archive.stdout)) as members:
+                members.extractall(folder, filter="tar")  # a link may lead anywhere, as in a work tree; nobody here follows it
+        except tarfile.FilterError as problem:
+            raise HarnessError(f"the tree at {self.commit[:12]} cannot be written down: {problem}", where=self.url) from None
 
 
 def fetch(url: str, revision: str, folder: Path, *, forge: Forge, credential: Credential | None = None, within: float = _FETCH_SECONDS) -> Repository:
@@ -100,7 +103,7 @@ def fetch(url: str, revision: str, folder: Path, *, forge: Forge, credential: Cr
         )
     # The tree's own attributes may leave files out of an archive, or alter them; ours outrank them.
     (folder / "info").mkdir(exist_ok=True)
-    (folder / "info" / "attributes").write_text("* -export-ignore -export-subst\n")
+    (folder / "info" / "attributes").write_text("* -export-ignore -export-subst -text -ident -working-tree-encoding\n")
     found = _git(["-C", str(folder), "rev-parse", "--verify", "--quiet", f"{revision}^{{commit}}"], [], within=_READ_SECONDS)
     if found.returncode:
         raise BadInput(f"there is no revision {revision}", where=url)
@@ -148,6 +151,7 @@ def _configuration(forge: Forge, credential: Credential | None) -> tuple[_Settin
 def _git(arguments: list[str], settings: _Settings, *, within: float, secret: Mapping[str, str] | None = None) -> subprocess.CompletedProcess[bytes]:
     environment = {key: value for key, value in os.environ.items() if not key.startswith(_FOREIGN)}
     environment |= {"GIT_CONFIG_NOSYSTEM": "1", "GIT_CONFIG_GLOBAL": "/dev/null", "GIT_TERMINAL_PROMPT": "0", "LC_ALL": "C", **(secret or {})}
+    environment["GIT_NO_REPLACE_OBJECTS"] = "1"  # a mirror has refs/replace too, which nobody who fetches a branch ever meets
     environment["HOME"] = environment["XDG_CONFIG_HOME"] = "/nonexistent"  # libcurl would read ~/.netrc
     environment["GIT_CONFIG_COUNT"] = str(len(settings))
     for index, (key, value) in enumerate(settings):

@@ -24,7 +24,8 @@ FILES = {
     "flake.nix": b"{ }\n",
     "docs/install.md": b"# Install\n",
     "secret/dropped.txt": b"$Format:%H$\n",
-    ".gitattributes": b"secret export-ignore\n",
+    "crlf.sh": b"# $Id$\n",
+    ".gitattributes": b"secret export-ignore\n*.sh text eol=crlf ident\n",
 }
 
 
@@ -145,6 +146,39 @@ def test_a_public_repository_is_fetched_whole(copy: Repository, work: Path) -> N
     assert copy.read("docs/install.md") == b"# Install\n"
     assert sorted(entry.path for entry in copy.entries()) == sorted(FILES)
     assert git(copy.folder, "rev-parse", "refs/heads/other") == git(work, "rev-parse", "other")
+
+
+def test_what_a_replace_ref_shows_instead_is_not_read(tmp_path: Path) -> None:
+    """A mirror brings refs/replace along; a machine that fetches the branch gets the commit's own files."""
+    work = tmp_path / "work"
+    work.mkdir()
+    git(work, "init", "--quiet")
+    (work / "install.md").write_text("what everybody gets\n")
+    git(work, "add", "--all")
+    git(work, "commit", "--quiet", "--message", "one")
+    (work / "other.md").write_text("what is shown instead\n")
+    git(work, "replace", git(work, "rev-parse", "HEAD:install.md"), git(work, "hash-object", "-w", "other.md"))
+    copy = repository.fetch(str(work), "HEAD", tmp_path / "copy", forge=Forge())
+    assert git(copy.folder, "replace", "--list")
+    assert copy.read("install.md") == b"what everybody gets\n"
+    exported = tmp_path / "exported"
+    exported.mkdir()
+    copy.export(exported)
+    assert (exported / "install.md").read_bytes() == b"what everybody gets\n"
+
+
+def test_a_link_may_lead_anywhere(tmp_path: Path) -> None:
+    work = tmp_path / "work"
+    work.mkdir()
+    git(work, "init", "--quiet")
+    (work / "result").symlink_to("/nix/store/somewhere")
+    (work / "above").symlink_to("../../above")
+    git(work, "add", "--all")
+    git(work, "commit", "--quiet", "--message", "one")
+    exported = tmp_path / "exported"
+    exported.mkdir()
+    repository.fetch(str(work), "HEAD", tmp_path / "copy", forge=Forge()).export(exported)
+    assert {path.name: str(path.readlink()) for path in exported.iterdir()} == {"result": "/nix/store/somewhere", "above": "../../above"}
 
 
 @pytest.mark.parametrize("revision", ["main", "v1", "refs/heads/main"])
