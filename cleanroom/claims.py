@@ -256,9 +256,9 @@ def _prose(text: str) -> str:
 
 
 def _cell(value: str) -> str:
-    if not value:
-        return UNKNOWN
     text = one_line(value).replace("|", "\\|")
+    if not text:
+        return UNKNOWN
     fence = "`" * (_longest_ticks(text) + 1)
     pad = " " if text.startswith("`") or text.endswith("`") else ""
     return f"{fence}{pad}{text}{pad}{fence}"

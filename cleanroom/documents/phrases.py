@@ -63,7 +63,7 @@ def phrase(source: str) -> re.Pattern[str]:
         choices = (grouped or word).split("|")
         if set("()") & set(word):
             raise ValueError(f"a parenthesis of `{source}` has no other half")
-        if not all(choice.strip(" *") for choice in choices):
+        if not all(choice.strip(" *-") for choice in choices):
             raise ValueError(f"an alternative of `{source}` says nothing")
         parts.append(pending + rf"(?<!\w)(?:{'|'.join(map(_words, choices))})(?!\w)")
         pending = ""

@@ -131,6 +131,12 @@ def test_an_entry_gives_back_what_it_says(name: str) -> None:
         assert entry.commands[1] == ("docs/install.md:20", "nixos-rebuild \\\n  switch")
 
 
+@pytest.mark.parametrize("name", ["", " ", "\n\t"])
+def test_a_fact_of_nothing_but_blanks_is_unknown(name: str) -> None:
+    events = [{**event, **({"name": name} if event["kind"] == "site" else {})} for event in ledgers.green()]
+    assert "| Site | unknown |" in claims.review(events)
+
+
 def test_the_last_of_several_entries_counts() -> None:
     older, newer = claims.review(RUNS["failed"]), claims.review(RUNS["lab and green"])
     assert claims.read(f"# Review\n\nwords\n\n{older}\n{newer}").facts["Verdict"] == "PASSED"

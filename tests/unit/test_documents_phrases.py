@@ -34,7 +34,9 @@ def test_a_phrase_fits_what_it_says_and_nothing_else(source: str, fits: list[str
     assert [text for text in fits_not if phrase(source).search(text)] == []
 
 
-@pytest.mark.parametrize("source", ["", "  ", "...", "... a", "a ...", "a|", "|", "(a|)", "()", "*", "a * b", "(a", "a)", "(a|(b))"])
+@pytest.mark.parametrize(
+    "source", ["", "  ", "...", "... a", "a ...", "a|", "|", "(a|)", "()", "*", "-", "a - b", "(a|--)", "a * b", "(a", "a)", "(a|(b))"]
+)
 def test_what_is_no_phrase_is_refused(source: str) -> None:
     with pytest.raises(ValueError, match=r"no phrase|says nothing|no other half"):
         phrase(source)
