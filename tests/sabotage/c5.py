@@ -117,7 +117,7 @@ def _softly(mark: str) -> Callable[[Path], None]:
     return suite_edit("fixtures/evidence.py", "\n\n@pytest.fixture", f"{hook}\n\n@pytest.fixture", commit=True)
 
 
-def _documented(text: str) -> Callable[[Owner], None]:
+def documented(text: str) -> Callable[[Owner], None]:
     """A sentence in a document of the owner's that is no part of his claim."""
 
     def edit(owner: Owner) -> None:
@@ -127,26 +127,26 @@ def _documented(text: str) -> Callable[[Owner], None]:
     return edit
 
 
-def _claim(name: str, story: str, edit: Callable[[Owner], None], reddens: dict[str, str], **more: Any) -> Sabotage:
+def claim(name: str, story: str, edit: Callable[[Owner], None], reddens: dict[str, str], **more: Any) -> Sabotage:
     return Sabotage(name=name, story=story, reddens=reddens, feature=C5, own_site=True, static=True, claim=edit, **more)
 
 
 def _fact(name: str, label: str, value: str) -> Sabotage:
-    return _claim(f"fact-{name}", f"the document gives another {label}", lambda owner: owner.state(label, value), {FACTS: f"is given as `{value}`"})
+    return claim(f"fact-{name}", f"the document gives another {label}", lambda owner: owner.state(label, value), {FACTS: f"is given as `{value}`"})
 
 
 def _record(name: str, story: str, edit: forging.Edit, reddens: dict[str, str], **more: Any) -> Sabotage:
-    return _claim(f"record-{name}", story, lambda owner: owner.reseal(edit), reddens, **more)
+    return claim(f"record-{name}", story, lambda owner: owner.reseal(edit), reddens, **more)
 
 
 SABOTAGES = (
-    _claim(
+    claim(
         "half-missing",
         "the claim has no static half",
         lambda owner: owner.rewrite(owner.review, r"(?s)### Byte-identical closure.*?(?=### )", ""),
         {HALVES: "Byte-identical closure (static)"},
     ),
-    _claim(
+    claim(
         "half-hidden",
         "the live half stands in a comment",
         lambda owner: owner.rewrite(owner.review, r"(?s)(### Clean-room rebuild \(live\).*?)(?=### )", r"<!--\n\1\n-->\n\n"),
@@ -175,54 +175,54 @@ SABOTAGES = (
     _fact("class", "Class", "ACCEPTANCE"),
     _fact("kind", "Machine type", "virtual-machine"),
     _fact("began", "Began", "2026-01-01T00:00:00Z"),
-    _claim(
+    claim(
         "fact-abbreviated",
         "a revision is cut to seven digits",
         lambda owner: owner.rewrite(owner.review, r"(?m)^(\| Base revision \| `[0-9a-f]{7})[0-9a-f]+", r"\1"),
         {FACTS: "base revision is given as"},
     ),
-    _claim(
+    claim(
         "fact-left-out",
         "the document does not say which machine it was",
         lambda owner: owner.rewrite(owner.review, r"(?m)^\| Machine UUID .*\n", ""),
         {FACTS: "`machine UUID` is not stated"},
     ),
-    _claim(
+    claim(
         "fact-twice",
         "the document states the class twice, one of them true",
         lambda owner: owner.rewrite(owner.review, r"(?m)^(\| Class .*)$", r"\1\n| Class | `ACCEPTANCE` |"),
         {FACTS: "`class` is stated 2 times"},
     ),
-    _claim(
+    claim(
         "fact-in-prose",
         "a sentence beside the table tells of another machine",
         lambda owner: owner.rewrite(owner.review, r"### Limitations", "Made on ca604297-a87b-43cc-a75b-92614b973a17.\n\n### Limitations"),
         {FACTS: "ca604297-a87b-43cc-a75b-92614b973a17"},
     ),
-    _claim(
+    claim(
         "heading-boasts",
         "the heading calls the run PASSED, the table does not",
         lambda owner: owner.rewrite(owner.review, r"(?m)^(## Clean-room run \S+): .*$", r"\1: PASSED, class ACCEPTANCE"),
         {FACTS: "`ACCEPTANCE`, and the class was LAB"},
     ),
-    _claim(
+    claim(
         "command-edited",
         "the document shows another command than the one that ran",
         lambda owner: owner.rewrite(owner.review, r"nixos-rebuild switch --flake", "nixos-rebuild switch --impure --flake"),
         {FACTS: "the command that ran"},
     ),
-    _claim("phrase-plain", "the old excuse is back", _documented("A live rebuild is infeasible by design."), {EXCUSE: "infeasible by design"}),
-    _claim(
+    claim("phrase-plain", "the old excuse is back", documented("A live rebuild is infeasible by design."), {EXCUSE: "infeasible by design"}),
+    claim(
         "phrase-broken",
         "the old excuse, across two lines and in bold",
-        _documented("A live rebuild is **infeas**ible\nby-design, as was said."),
+        documented("A live rebuild is **infeas**ible\nby-design, as was said."),
         {EXCUSE: "infeasible by design"},
     ),
-    _claim("phrase-commented", "the old excuse, in a comment", _documented("<!-- note: infeasible\nby design -->"), {EXCUSE: "infeasible by design"}),
-    _claim(
+    claim("phrase-commented", "the old excuse, in a comment", documented("<!-- note: infeasible\nby design -->"), {EXCUSE: "infeasible by design"}),
+    claim(
         "phrase-reworded",
         "the old excuse in other words",
-        _documented("A rebuild is impossible by construction."),
+        documented("A rebuild is impossible by construction."),
         {EXCUSE: "impossible by construction"},
     ),
     Sabotage(
@@ -234,28 +234,28 @@ SABOTAGES = (
         static=True,
         edit=base("modules/host.nix", "{", "# a live rebuild is infeasible by design\n{", count=1),
     ),
-    _claim("limitation-broad", "a limitation covers the rebuild itself", _limited(scope="the live rebuild"), {LIMITATION: "`the live rebuild`"}),
-    _claim("limitation-unsigned", "nobody answers for a limitation", _limited(signed_off="the operator, 2026-01-01"), {LIMITATION: "the operator"}),
-    _claim("limitation-untested", "a limitation does not say what was tested", _limited(tested="n/a"), {LIMITATION: "the most that was tested"}),
-    _claim(
+    claim("limitation-broad", "a limitation covers the rebuild itself", _limited(scope="the live rebuild"), {LIMITATION: "`the live rebuild`"}),
+    claim("limitation-unsigned", "nobody answers for a limitation", _limited(signed_off="the operator, 2026-01-01"), {LIMITATION: "the operator"}),
+    claim("limitation-untested", "a limitation does not say what was tested", _limited(tested="n/a"), {LIMITATION: "the most that was tested"}),
+    claim(
         "limitation-host-key",
         "host-key binding in other words",
         _limited(reason="its data is sealed to the old server"),
         {LIMITATION: "excused by host-key binding"},
     ),
-    _claim(
+    claim(
         "limitation-dns",
         "DNS in other words",
         _limited(reason="the public name leads to the other machine"),
         {LIMITATION: "excused by DNS or certificates"},
     ),
-    _claim(
+    claim(
         "limitation-in-prose",
         "a limitation is mentioned in passing",
         lambda owner: owner.rewrite(owner.review, r"(?s)(### Limitations\n\n).*\Z", r"\1None, but for the reboot.\n"),
         {LIMITATION: "limitations are one table"},
     ),
-    _claim(
+    claim(
         "limitations-silent",
         "the claim says nothing of its limitations",
         lambda owner: owner.rewrite(owner.review, r"(?s)### Limitations\n.*\Z", ""),
@@ -324,70 +324,70 @@ SABOTAGES = (
         forging.changed("suite", commit="f" * 40),
         {WEAKENED: "no commit of this suite"},
     ),
-    _claim(
+    claim(
         "softer-terms",
         "the site file asks for less than the record was made under",
         lambda owner: owner.rewrite(owner.site_file, r'(?m)^memory_guideline = "12GiB"$', 'memory_guideline = "16GiB"'),
         {WEAKENED: "incus.memory_guideline was"},
     ),
-    _claim(
+    claim(
         "signed-by-another",
         "the record is signed by somebody's key",
         _signed_by_another,
         {TODAY: "the key that the site trusts"},
         may_redden=_without(_NO_RECORD, TODAY),
     ),
-    _claim("unsigned", "the record is not signed", _unsigned, {TODAY: "the record is signed"}, may_redden=_without(_NO_RECORD, TODAY)),
-    _claim(
+    claim("unsigned", "the record is not signed", _unsigned, {TODAY: "the record is signed"}, may_redden=_without(_NO_RECORD, TODAY)),
+    claim(
         "ledger-edited",
         "the ledger was edited after it was signed",
         _edited_after_signing,
         {TODAY: "is the one that was signed"},
         may_redden=_without(_NO_RECORD, TODAY),
     ),
-    _claim(
+    claim(
         "record-gone",
         "the claim refers to a run that nobody kept",
         lambda owner: owner.state("Run", "20200101-000000-abcdef"),
         {TODAY: "is kept"},
         may_redden=_without(_NO_RECORD, TODAY),
     ),
-    _claim(
+    claim(
         "record-of-another-run",
         "another run's record lies under the name of the one that is claimed",
         _moved,
         {TODAY: "this is the record of run 20990101-000000-abcdef"},
         may_redden=_without(_NO_RECORD, TODAY),
     ),
-    _claim(
+    claim(
         "no-claim",
         "the document has no entry",
         lambda owner: owner.rewrite(owner.review, "## Clean-room run", "## Some"),
         {HALVES: "has an entry about a clean-room run"},
         may_redden=_without(_NO_CLAIM, HALVES),
     ),
-    _claim(
+    claim(
         "feature-weakened",
         "a feature file was made easier, and no commit says so",
         lambda _owner: None,
         {WEAKENED: "features/c4_cleanroom.feature"},
         suite=suite_edit("features/c4_cleanroom.feature", "    And no unit has failed and the system is running\n", ""),
     ),
-    _claim(
+    claim(
         "feature-weakened-and-committed",
         "a feature file was made easier in a commit, and the record is older than that",
         lambda _owner: None,
         {WEAKENED: "different: c4_cleanroom.feature"},
         suite=suite_edit("features/c4_cleanroom.feature", "    And no unit has failed and the system is running\n", "", commit=True),
     ),
-    _claim(
+    claim(
         "judge-weakened",
         "what judges was made easier, and no commit says so",
         lambda _owner: None,
         {WEAKENED: "cleanroom/claim/freshness.py"},
         suite=suite_edit("cleanroom/claim/freshness.py", "_SKEW_SECONDS = 120.0", "_SKEW_SECONDS = 1e9"),
     ),
-    _claim(
+    claim(
         "skip-in-this-run",
         "a scenario of this run is skipped",
         lambda _owner: None,
@@ -395,10 +395,10 @@ SABOTAGES = (
         may_redden={EXCUSE: "it is skipped"},
         suite=_softly("pytest.mark.skip(reason='today')"),
     ),
-    _claim(
+    claim(
         "expected-to-fail-in-this-run",
         "a scenario of this run fails, and is expected to",
-        _documented("A live rebuild is infeasible by design."),
+        documented("A live rebuild is infeasible by design."),
         {WEAKENED: f"{C5}: {EXCUSE}: expected to fail"},
         may_redden={EXCUSE: "it fails as expected"},
         suite=_softly("pytest.mark.xfail(reason='today')"),

@@ -1,0 +1,100 @@
+"""More of C5's sabotages: what a reader of the claim sees and a judge may overlook, and what git keeps silent about."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from lab.tools import run
+from tests.sabotage.c5 import EXCUSE, FACTS, HALVES, LIMITATION, TODAY, WEAKENED, claim, documented
+from tests.sabotage.edits import suite_edit
+from tests.sabotage.owner import Owner
+
+_OTHER_SYSTEM = "/nix/store/1fis71w7nrngm3z574whdpsk08cm4sac-nixos-system-another"
+_FEATURE = "features/c4_cleanroom.feature"
+_STEP = "    And no unit has failed and the system is running\n"
+
+
+def _in_static_half(text: str) -> Callable[[Owner], None]:
+    """Something more at the beginning of the claim's static half."""
+    return lambda owner: owner.rewrite(owner.review, r"(### Byte-identical closure \(static\)\n\n)", rf"\g<1>{text}\n\n")
+
+
+def _told_twice(owner: Owner) -> None:
+    """The same entry once more, with another class."""
+    text = owner.review.read_text()
+    entry = text[text.index("## Clean-room run") :]
+    owner.review.write_text(f"{text}\n{entry.replace('class LAB', 'class ACCEPTANCE').replace('`LAB`', '`ACCEPTANCE`')}")
+
+
+def _softened_in_silence(suite: Path) -> None:
+    """An edit of a feature file that git was told not to look at."""
+    suite_edit(_FEATURE, _STEP, "")(suite)
+    run("git", "-C", suite, "update-index", "--skip-worktree", _FEATURE)
+
+
+def _stranger_in_silence(suite: Path) -> None:
+    """A plugin of pytest's beside the feature files, which git was told to ignore."""
+    (suite / "features" / "conftest.py").write_text("def pytest_itemcollected(item):\n    pass\n")
+    (suite / ".git" / "info" / "exclude").write_text("conftest.py\n")
+
+
+SABOTAGES = (
+    claim(
+        "phrase-behind-nothing",
+        "the old excuse, with an invisible character before it",
+        documented("Whoever asks: it is \u2060infeasible by design."),
+        {EXCUSE: "infeasible by design"},
+    ),
+    claim(
+        "phrase-contracted",
+        "the old excuse as people say it",
+        documented("A live rebuild isn't feasible."),
+        {EXCUSE: "isn't feasible"},
+    ),
+    claim(
+        "fact-in-a-block",
+        "the static half shows another system, in a block of code",
+        _in_static_half(f"```\\n{_OTHER_SYSTEM}\\n```"),
+        {FACTS: _OTHER_SYSTEM},
+    ),
+    claim(
+        "fact-in-a-head",
+        "a table's head boasts of a class that the run has not",
+        _in_static_half("| Class | ACCEPTANCE |\\n|---|---|\\n| that is | the highest |"),
+        {FACTS: "`ACCEPTANCE`, and the class was LAB"},
+    ),
+    claim(
+        "fact-with-colons",
+        "another certificate's fingerprint, as openssl writes it",
+        _in_static_half(f"Its certificate is {':'.join(['AB'] * 32)}."),
+        {FACTS: "AB:AB:AB"},
+    ),
+    claim(
+        "fact-broken-up",
+        "another class, with an invisible character in its middle",
+        _in_static_half("This is ACCEPT\u200bANCE."),
+        {FACTS: "`ACCEPTANCE`, and the class was LAB"},
+    ),
+    claim(
+        "entry-twice",
+        "the same run is told of twice, once truly",
+        _told_twice,
+        {HALVES: "each run is told of in one entry"},
+        may_redden=dict.fromkeys((FACTS, LIMITATION, TODAY, WEAKENED), "nobody knows which entry is the claim"),
+    ),
+    claim(
+        "feature-weakened-in-silence",
+        "a feature file was made easier, and git was told not to look at it",
+        lambda _owner: None,
+        {WEAKENED: _FEATURE},
+        suite=_softened_in_silence,
+    ),
+    claim(
+        "stranger-ignored",
+        "a plugin lies beside the feature files, and git was told to ignore it",
+        lambda _owner: None,
+        {WEAKENED: "features/conftest.py"},
+        suite=_stranger_in_silence,
+    ),
+)
