@@ -16,7 +16,8 @@ from typing import Final
 from cleanroom.claim import recorded
 from cleanroom.claim.record import Record
 from cleanroom.claim.recorded import FACTS, Fact
-from cleanroom.claim.sections import Section, Text, document
+from cleanroom.claim.sections import Row, Section, Text, document
+from cleanroom.documents.reading import visible
 from cleanroom.errors import CheckFailed
 
 #: The two halves of a claim.
@@ -32,9 +33,11 @@ _LABELS: Final = {fact.label.casefold(): fact for fact in FACTS}
 _RUN: Final = re.compile(r"\d{8}-\d{6}-[0-9a-f]{6}")
 _STORE_PATH: Final = r"/nix/store/[^\s`'\"),;]+"
 _NAR_HASH: Final = r"sha256-[A-Za-z0-9+/]{20,}=*|\b[0-9a-f]{64}\b"
+#: Hex as openssl writes a fingerprint, and a SHA-256 as Nix wrote it once.
+_OTHER_FORMS: Final = r"\b(?:[0-9a-f]{2}:){7,}[0-9a-f]{2}\b|\b[0-9a-df-np-sv-z]{52}\b"
 #: What looks like a fact, wherever it stands: store path, NAR hash, uuid, run, moment, digest or commit.
 _LOOKS_LIKE_A_FACT: Final = re.compile(
-    rf"{_STORE_PATH}|{_NAR_HASH}"
+    rf"{_STORE_PATH}|{_NAR_HASH}|{_OTHER_FORMS}"
     r"|\b[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}\b"
     r"|\b\d{8}-\d{6}-[0-9a-f]{6}\b"
     r"|\b\d{4}-\d\d-\d\d[T ]\d\d:\d\d(?::\d\d)?"
@@ -102,7 +105,12 @@ def newest(markdown: str, *, file: str) -> Entry:
     found = [Entry(file, section) for section in document(markdown).outermost(_ENTRY)]
     if not found:
         raise CheckFailed("the evidence document has an entry about a clean-room run", seen="no heading that says so", where=file, advice=_ADVICE)
-    return max(found, key=lambda entry: entry.run)
+    told = Counter(entry.run for entry in found)
+    run, times = max(told.items())
+    if times > 1:
+        lines = ", ".join(str(entry.section.line) for entry in found if entry.run == run)
+        raise CheckFailed("each run is told of in one entry", seen=f"run {run} in {times}, in lines {lines}", where=file, advice=_ADVICE)
+    return next(entry for entry in found if entry.run == run)
 
 
 def check_half(entry: Entry, half: str, record: Record) -> None:
@@ -111,7 +119,7 @@ def check_half(entry: Entry, half: str, record: Record) -> None:
     texts = list(section.texts())
     told = " ".join(text.text for text in texts)
     wanted = {
-        STATIC: ("a store path and its NAR hash", re.search(_STORE_PATH, told) and re.search(_NAR_HASH, told)),
+        STATIC: ("the system's store path and its NAR hash", _shows_system(told, record)),
         LIVE: ("the guide's commands", any(text.is_code for text in texts)),
     }
     what, is_there = wanted[half]
@@ -123,6 +131,12 @@ def check_half(entry: Entry, half: str, record: Record) -> None:
     if not proofs:
         raise CheckFailed(f"the record knows what bears out `{half}`", seen="no such scenario", where=str(record.folder))
     record.demand(proofs, f"`{half}`")
+
+
+def _shows_system(told: str, record: Record) -> bool:
+    """Whether the system that the record is of stands there, not just any: its path, and its hash in one of its two forms."""
+    path, digest = (fact.draw(record.events) for label in ("toplevel", "NAR hash") for fact in FACTS if fact.label == label)
+    return re.search(rf"{re.escape(path)}(?![\w.+?=-])", told) is not None and (digest in told or recorded.sri(digest) in told)
 
 
 def check_stated_once(entry: Entry) -> None:
@@ -155,10 +169,11 @@ def check_prose(entry: Entry, record: Record) -> None:
     known += f" {recorded.sri(drawn['NAR hash'])} {' '.join(drawn.values())}".casefold()
     problems = []
     for text in _prose(entry):
-        tokens = (match[0].rstrip(".:") for match in _LOOKS_LIKE_A_FACT.finditer(text.text))
-        problems += [(text.line, f"`{token}`") for token in tokens if token.replace(" ", "T").casefold() not in known]
-        for words, label in ((_VERDICTS, "verdict"), (_CLASSES, "class")):
-            problems += [(text.line, f"`{word}`, and the {label} was {drawn[label]}") for word in words.findall(text.text) if word != drawn[label]]
+        words = visible(text.text)
+        tokens = (match[0].rstrip(".:") for match in _LOOKS_LIKE_A_FACT.finditer(words))
+        problems += [(text.line, f"`{token}`") for token in tokens if not _is_known(token.replace(" ", "T").casefold(), known)]
+        for known_words, label in ((_VERDICTS, "verdict"), (_CLASSES, "class")):
+            problems += [(text.line, f"`{word}`, and the {label} was {drawn[label]}") for word in known_words.findall(words) if word != drawn[label]]
     if drawn["machine type"] != "virtual-machine":
         said = (text for text in entry.half(LIVE).texts() if not text.is_code and re.search(r"virtual[- ]machine", text.text, re.IGNORECASE))
         problems += [(text.line, f"`virtual machine`, and it was a {drawn['machine type']}") for text in said]
@@ -166,9 +181,17 @@ def check_prose(entry: Entry, record: Record) -> None:
 
 
 def _prose(entry: Entry) -> list[Text]:
-    """All of the claim's words that are neither stated facts nor commands, its heading among them."""
-    prose = [Text(entry.section.title, entry.section.line), *(text for text in entry.section.texts() if not text.is_code)]
-    return prose + [Text(cell, row.line) for grid in entry.section.grids() if not _is_of_facts(grid.head) for row in grid.rows for cell in row.cells]
+    """All of the claim's words that are neither stated facts nor the guide's commands: its heading, its other blocks, and tables with their heads."""
+    guide = list(entry.half(LIVE).texts())
+    prose = [Text(entry.section.title, entry.section.line), *(text for text in entry.section.texts() if not (text.is_code and text in guide))]
+    tables = [grid for grid in entry.section.grids() if not _is_of_facts(grid.head)]
+    rows = [row for grid in tables for row in (Row(grid.head, grid.line), *grid.rows)]
+    return prose + [Text(cell, row.line) for row in rows for cell in row.cells]
+
+
+def _is_known(token: str, known: str) -> bool:
+    """Whether a fact stands in the record, as it is written or without the colons between its digits."""
+    return token in known or (re.fullmatch(r"[0-9a-f]{2}(?::[0-9a-f]{2}){7,}", token) is not None and token.replace(":", "") in known)
 
 
 def check_commands(entry: Entry, record: Record) -> None:

@@ -27,16 +27,19 @@ def _any(*phrases: str) -> str:
 _IMPOSSIBLE: Final = _any(
     *("infeasible", "unfeasible", "not feasible", "nonfeasible", "impossible", "not possible", "impracticable", "impractical", "unachievable"),
     *("not achievable", "unattainable", "undoable", "not doable", "cannot be done", "cant be done", "can not be done", "unworkable", "not workable"),
+    *("isnt feasible", "isnt possible", "arent feasible", "arent possible", "never feasible", "never possible", "no longer feasible"),
     "out of the question",
 )
 _BY_DESIGN: Final = _any(
     *("by design", "by construction", "by architecture", "by its design", "by the design", "by its nature", "by its very nature", "by nature"),
     *("by definition", "inherently", "intrinsically", "in principle", "on principle", "fundamentally", "architecturally"),
+    *("as designed", "given its design", "due to its design", "because of its design", "due to the design", "because of the design"),
 )
 _REBUILD: Final = _any(
     *("live rebuild", "real rebuild", "clean room rebuild", "rebuild from scratch", "rebuilding live", "rebuilding from scratch", "full rebuild"),
     *("rebuild on a blank machine", "rebuild on a fresh machine", "rebuilding the host", "rebuilding the server", "rebuilding the machine"),
 )
+_ANY_REBUILD: Final = f"{_any('a', 'any', 'the')}?(?:{_REBUILD}|{_any('rebuild', 'rebuilding it', 'rebuilding')})"
 _IS: Final = _any("is", "was", "would be", "remains", "seems", "is simply", "is just", "is inherently", "is fundamentally")
 _CANNOT_BE: Final = _any("cannot be", "can not be", "cant be", "could not be", "can never be", "will never be")
 _REBUILT: Final = _any("rebuilt live", "rebuilt from scratch", "rebuilt on a blank machine", "rebuilt on another machine", "rebuilt by design")
@@ -46,7 +49,8 @@ _REWORDINGS: Final = tuple(
     for pattern in (
         f"{_IMPOSSIBLE}{_BY_DESIGN}",
         f"{_BY_DESIGN}{_any('it', 'it is', 'this is', 'that is', 'a rebuild is')}?{_IMPOSSIBLE}",
-        f"{_REBUILD}{_IS}{_IMPOSSIBLE}",
+        f"{_REBUILD}{_IS}?{_IMPOSSIBLE}",
+        f"{_any('the design', 'its design', 'this design', 'the architecture')}{_any('makes', 'made', 'renders')}{_ANY_REBUILD}{_IMPOSSIBLE}",
         f"{_REBUILD}{_any('cannot be done', 'can not be done', 'cant be done', 'cannot work')}",
         f"{_CANNOT_BE}{_REBUILT}",
     )
@@ -96,12 +100,13 @@ class _Letters:
         """First place, and the place behind the last, of what begins and ends as words do."""
         for match in wanted.finditer(self.squeezed):
             first, last = self.places[match.start()], self.places[match.end() - 1]
-            if self._is_edge(first - 1) and self._is_edge(last + 1):
+            if self._is_edge(first - 1, -1) and self._is_edge(last + 1, 1):
                 yield first, last + 1
 
-    def _is_edge(self, place: int) -> bool:
+    def _is_edge(self, place: int, away: int) -> bool:
+        """Whether no word goes on there; what nobody sees is passed over, away from the finding."""
         while 0 <= place < len(self.text) and unicodedata.category(self.text[place]) in {"Cf", "Mn"}:
-            place += 1
+            place += away
         return not 0 <= place < len(self.text) or not self.text[place].isalpha()
 
 

@@ -1,7 +1,7 @@
 """A Markdown document by its headings: sections, and the tables, lists, code blocks and prose that stand in each.
 
 Knows: CommonMark with tables (markdown-it-py), where each part stands, and what a reader sees of it.
-Refuses: to show what a reader does not see, comments above all.
+Refuses: to show what a reader does not see: comments, and characters that have no shape.
 """
 
 from __future__ import annotations
@@ -13,6 +13,8 @@ from typing import Final
 
 from markdown_it import MarkdownIt
 from markdown_it.token import Token
+
+from cleanroom.documents.reading import visible
 
 _READER: Final = MarkdownIt("commonmark").enable("table")
 _SHOWN: Final = {"text", "code_inline"}
@@ -95,7 +97,7 @@ class Section:
             if token.type == "inline" and not in_table and shown(token):
                 yield Text(shown(token), _line(token))
             elif token.type == "html_block" and (raw := _COMMENT.sub("", token.content).strip()):
-                yield Text(raw, _line(token))
+                yield Text(visible(raw), _line(token))
             elif token.type in {"fence", "code_block"}:
                 yield Text(token.content.rstrip("\n"), _line(token), is_code=True)
 
@@ -114,7 +116,7 @@ def document(markdown: str) -> Section:
 def shown(inline: Token) -> str:
     """What a reader sees of a line of text: words and code, without marks, comments and the targets of links."""
     parts = (child.content if child.type in _SHOWN else " " if child.type in _BREAKS else "" for child in inline.children or ())
-    return " ".join("".join(parts).split())
+    return " ".join(visible("".join(parts)).split())
 
 
 def _has_code(inline: Token) -> bool:

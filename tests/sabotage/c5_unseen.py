@@ -11,8 +11,7 @@ from tests.sabotage.edits import suite_edit
 from tests.sabotage.owner import Owner
 
 _OTHER_SYSTEM = "/nix/store/1fis71w7nrngm3z574whdpsk08cm4sac-nixos-system-another"
-_FEATURE = "features/c4_cleanroom.feature"
-_STEP = "    And no unit has failed and the system is running\n"
+_JUDGE = "cleanroom/claim/freshness.py"
 
 
 def _in_static_half(text: str) -> Callable[[Owner], None]:
@@ -28,9 +27,9 @@ def _told_twice(owner: Owner) -> None:
 
 
 def _softened_in_silence(suite: Path) -> None:
-    """An edit of a feature file that git was told not to look at."""
-    suite_edit(_FEATURE, _STEP, "")(suite)
-    run("git", "-C", suite, "update-index", "--skip-worktree", _FEATURE)
+    """An edit of what judges, in a file that git was told not to look at."""
+    suite_edit(_JUDGE, "_SKEW_SECONDS = 120.0", "_SKEW_SECONDS = 1e8")(suite)
+    run("git", "-C", suite, "update-index", "--skip-worktree", _JUDGE)
 
 
 def _stranger_in_silence(suite: Path) -> None:
@@ -84,10 +83,10 @@ SABOTAGES = (
         may_redden=dict.fromkeys((FACTS, LIMITATION, TODAY, WEAKENED), "nobody knows which entry is the claim"),
     ),
     claim(
-        "feature-weakened-in-silence",
-        "a feature file was made easier, and git was told not to look at it",
+        "judge-weakened-in-silence",
+        "what judges was made easier, and git was told not to look at it",
         lambda _owner: None,
-        {WEAKENED: _FEATURE},
+        {WEAKENED: _JUDGE},
         suite=_softened_in_silence,
     ),
     claim(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -22,6 +23,12 @@ def record() -> Record:
 
 def entry(markdown: str) -> Entry:
     return newest(markdown, file="REVIEW.md")
+
+
+def with_more(prose: str) -> str:
+    """A true claim with something more in it: in the static half if it is a block of code, which in the live half would be a command."""
+    heading = "### Clean-room rebuild" if prose.startswith("```") else "### Limitations"
+    return claim.review().replace(heading, f"{prose}\n\n{heading}", 1)
 
 
 def judge(markdown: str, record: Record) -> None:
@@ -106,7 +113,7 @@ def test_a_half_that_is_there_twice(record: Record) -> None:
     ],
 )
 def test_a_half_that_claims_nothing(record: Record, old: str, new: str) -> None:
-    with pytest.raises(CheckFailed, match="claims it, and shows a store path and its NAR hash"):
+    with pytest.raises(CheckFailed, match="claims it, and shows the system's store path and its NAR hash"):
         judge(claim.review().replace(old, new), record)
 
 
@@ -148,11 +155,18 @@ def test_a_half_that_was_not_asked_for() -> None:
         "This is of class ACCEPTANCE.",
         "<b>\nACCEPTANCE\n</b>",
         "It was a virtual machine.",
+        "```\n/nix/store/49jhqm51g82f2rz1gl37sfijsbj87xsd-nixos-system-cc-ci\n```",
+        "| Class | ACCEPTANCE |\n|---|---|\n| that is | the highest |",
+        f"Its certificate is {':'.join(['AB'] * 32)}.",
+        "The hash was sha256:0c5b8vw40dy178xlpddw65q9gf1h2186jcc3p4swinwggbllv8mk.",
+        "This is ACCEPT\u200bANCE.",
+        "It ran on c1ef\u00adabe7\u00ad1234.",
+        "It \uff30\uff21\uff33\uff33\uff25\uff24.",
     ],
 )
 def test_a_fact_in_prose_that_the_record_does_not_have(record: Record, prose: str) -> None:
     with pytest.raises(CheckFailed, match="stands in the signed record"):
-        judge(claim.review().replace("### Limitations", f"{prose}\n\n### Limitations"), record)
+        judge(with_more(prose), record)
 
 
 def test_the_heading_claims_no_more_than_the_record(record: Record) -> None:
@@ -162,8 +176,10 @@ def test_the_heading_claims_no_more_than_the_record(record: Record) -> None:
 
 
 def test_prose_may_repeat_the_record(record: Record) -> None:
-    prose = f"Begun 2026-11-26T08:45:33 on {claim.UUID}, for {claim.BASE[:10]}: 56 of 62, and a decade of effort."
-    judge(claim.review().replace("### Limitations", f"{prose}\n\n### Limitations"), record)
+    colons = ":".join(re.findall("..", claim.FACTS["Certificate fingerprint"].upper()))
+    prose = f"Begun 2026-11-26T08:45:33 on {claim.UUID}, for {claim.BASE[:10]}: 56 of 62, and a decade of effort. Certificate: {colons}."
+    judge(with_more(prose), record)
+    judge(with_more(f"```sh\ncleanroom verify reports/{claim.RUN} --require lab\n```"), record)
 
 
 @pytest.mark.parametrize(
@@ -199,6 +215,20 @@ def test_of_several_entries_the_newest_counts(record: Record) -> None:
     for text in (claim.review() + older, "# Review\n" + older + claim.review().replace("# Review\n", "")):
         assert entry(text).run == claim.RUN
         judge(text, record)
+
+
+def test_one_run_told_of_twice(record: Record) -> None:
+    other = claim.review().replace("# Review\n", "").replace("class LAB", "class ACCEPTANCE")
+    with pytest.raises(CheckFailed, match=f"(?s)each run is told of in one entry.*run {claim.RUN} in 2, in lines 3, "):
+        judge(claim.review() + other, record)
+
+
+def test_the_static_half_shows_the_records_own_system(record: Record) -> None:
+    other = f"/nix/store/{'0' * 32}-nixos-system-another"
+    events = [*record.events, {**record.events[-1], "kind": "note", "path": other}]
+    text = re.sub(r"(?s)(### Byte-identical.*?)/nix/store/[^\s:,`]+", rf"\1{other}", claim.review(), count=1)
+    with pytest.raises(CheckFailed, match="shows the system's store path"):
+        evidence_document.check_half(entry(text), STATIC, Record(Path("r"), {}, events))
 
 
 def test_an_older_entry_without_a_run_hides_nothing() -> None:

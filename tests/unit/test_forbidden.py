@@ -57,6 +57,10 @@ def seen(text: str) -> list[str]:
         "![infeasible by design](x.png)",
         "[x]: https://example.org/infeasible-by-design",
         "They said infeasible_by_design.",
+        "It is \u200binfeasible by design.",
+        "It is \u00ad\u2060infeasible by design\u200b.",
+        "\ufeffinfeasible by design",
+        "**\u2060infeasible by design**",
     ],
 )
 def test_the_phrase_is_found_wherever_it_hides(text: str) -> None:
@@ -78,6 +82,11 @@ def test_the_phrase_is_found_wherever_it_hides(text: str) -> None:
         "The host cannot be rebuilt from scratch.",
         "it can never be rebuilt live",
         "A live re-build is unfeasible",
+        "A live rebuild isn't feasible.",
+        "It isn\u2019t feasible by design",
+        "infeasible, due to its design",
+        "The design makes a rebuild impossible.",
+        "No full rebuild: it is never possible by design",
     ],
 )
 def test_other_words_for_it_are_found(text: str) -> None:
@@ -96,6 +105,8 @@ def test_other_words_for_it_are_found(text: str) -> None:
         "Design by infeasible",
         "The server is rebuilt from scratch each week.",
         "DNS as code is out of scope.",
+        "The design makes a rebuild possible.",
+        "It is chin\u200binfeasible by design",
     ],
 )
 def test_what_is_no_excuse_is_let_pass(text: str) -> None:

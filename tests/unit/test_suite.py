@@ -41,7 +41,8 @@ def test_the_digest_is_what_sha256sum_gives(checkout: Path) -> None:
 def test_a_change_makes_it_dirty_and_another(checkout: Path) -> None:
     clean = suite.describe(checkout)
     (checkout / "README.md").write_text("changed, and no part of a run")
-    (checkout / "cleanroom" / "a.pyc").write_text("ignored")
+    (checkout / "cleanroom" / "__pycache__").mkdir()
+    (checkout / "cleanroom" / "__pycache__" / "a.pyc").write_text("ignored")
     assert suite.describe(checkout) == clean
     (checkout / "cleanroom" / "a.py").write_text("A")
     changed = suite.describe(checkout)
@@ -53,6 +54,33 @@ def test_a_change_makes_it_dirty_and_another(checkout: Path) -> None:
     strange = suite.describe(checkout)
     assert strange.dirty
     assert strange.files == clean.files + 1
+
+
+def test_what_git_was_told_not_to_look_at_is_a_change(checkout: Path) -> None:
+    git(checkout, "update-index", "--skip-worktree", "cleanroom/a.py")
+    git(checkout, "update-index", "--assume-unchanged", "conftest.py")
+    assert not suite.describe(checkout).dirty
+    (checkout / "cleanroom" / "a.py").write_text("A")
+    (checkout / "conftest.py").write_text("C")
+    assert suite.describe(checkout).dirty
+    assert suite.changes(checkout) == ("cleanroom/a.py", "conftest.py")
+
+
+def test_what_git_was_told_to_ignore_is_a_stranger(checkout: Path) -> None:
+    (checkout / ".git" / "info" / "exclude").write_text("conftest.py\n")
+    (checkout / "features" / "conftest.py").write_text("")
+    (checkout / "cleanroom" / "b.pyc").write_text("a module that git ignores")
+    assert suite.changes(checkout) == ("cleanroom/b.pyc", "features/conftest.py")
+
+
+def test_a_commit_that_stands_in_for_another_hides_nothing(checkout: Path) -> None:
+    proper = git(checkout, "rev-parse", "HEAD")
+    (checkout / "cleanroom" / "a.py").write_text("A")
+    git(checkout, "commit", "--quiet", "--all", "--message=softer")
+    softer = git(checkout, "rev-parse", "HEAD")
+    git(checkout, "reset", "--quiet", "--soft", proper)
+    git(checkout, "replace", proper, softer)
+    assert suite.changes(checkout) == ("cleanroom/a.py",)
 
 
 def test_without_git_there_is_a_digest_and_no_commit(checkout: Path, tmp_path_factory: pytest.TempPathFactory) -> None:
