@@ -19,7 +19,8 @@ _LOOKERS = {
 _FACES: dict[str, tuple[tuple[str, ...], ...]] = {
     "systemctl": (("show",), ("list-units",), ("list-jobs",), ("is-system-running",), ("is-active",), ("cat",)),
     "docker": (
-        ("info",), ("ps",), ("version",), ("inspect",), ("image", "ls"), ("image", "inspect"), ("node", "ls"), ("network", "ls"),
+        ("info",), ("ps",), ("version",), ("inspect",), ("image", "ls"), ("image", "inspect"), ("node", "ls"), ("node", "inspect"),
+        ("network", "ls"), ("network", "inspect"), ("volume", "ls"), ("volume", "inspect"),
         ("service", "ls"), ("service", "ps"), ("service", "inspect"), ("secret", "ls"), ("secret", "inspect"), ("config", "ls"),
         ("config", "inspect"),
     ),

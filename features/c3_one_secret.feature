@@ -22,6 +22,7 @@ Feature: C3 - all secrets are in git, with one exception
     Then no file appeared on it between the first look at it and the guide's first command
     And each command that the operator ran was watched for what it delivered
     And exactly the bootstrap key was delivered
+    And no secret was handed to the guide but what fetches the private repository
     And nothing but the suite's own access was put into the machine beside the guide
 
   @w5
@@ -66,6 +67,7 @@ Feature: C3 - all secrets are in git, with one exception
     And no decrypted value lies in its journal
     And no decrypted value lies in swarm specs or container environments
     And no decrypted value lies in command lines of running processes
+    And no decrypted value lies in any other file, but for the site's named exceptions
 
   @w5 @last
   Scenario: No secret leaked into our own reports

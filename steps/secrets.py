@@ -67,6 +67,11 @@ def only_key_delivered(run: Run, guide: Guide, site: Site) -> None:
     delivery.check_only_key(run.ledger, guide, key_file=site.bootstrap.key_file, key_path=site.bootstrap.machine_path)
 
 
+@then("no secret was handed to the guide but what fetches the private repository")
+def only_credential_handed(site: Site) -> None:
+    delivery.check_handed(site)
+
+
 @then("each declared secret on the machine equals git's value")
 def values_equal(throwaway: Throwaway, pairs: tuple[Pair, ...]) -> None:
     declared.check_values(throwaway.machine, pairs)
@@ -133,6 +138,11 @@ def values_not_in_processes(needles: Needles, on_machine: MachinePlaces) -> None
     absence.check_absent(needles.values, on_machine.processes)
 
 
+@then("no decrypted value lies in any other file, but for the site's named exceptions")
+def values_not_in_files(needles: Needles, on_machine: MachinePlaces, site: Site) -> None:
+    absence.check_only_where_allowed(needles.values, site.leaks.values, on_machine.files, table="values")
+
+
 @then("no decrypted value lies in the suite's own reports")
 def values_not_in_reports(needles: Needles, in_reports: ReportPlaces, tmp_path: Path) -> None:
     absence.check_absent(needles.values, in_reports.reports(tmp_path))
@@ -175,4 +185,4 @@ def key_nowhere_else(needles: Needles, on_machine: MachinePlaces) -> None:
 
 @then("no other private key lies outside the decrypted secrets, but for the site's named exceptions")
 def private_keys_where_allowed(needles: Needles, on_machine: MachinePlaces, site: Site) -> None:
-    absence.check_only_where_allowed(needles.private_keys, site.leaks.private_keys, *on_machine.all())
+    absence.check_only_where_allowed(needles.private_keys, site.leaks.private_keys, *on_machine.all(), table="private_keys")

@@ -94,7 +94,14 @@ class Content:
             self.digests[tape.digest.hexdigest()] = tape.count
         return tape.count
 
-    def _open(self, kind: str, place: str, tape: _Tape, depth: int, budget: Budget) -> None:
+    def _open(self, kind: str | None, place: str, tape: _Tape, depth: int, budget: Budget) -> None:
+        """Open what is packed, and whatever packed follows it: xz pads its streams, the pieces of an initrd are of several kinds."""
+        while kind is not None:
+            tape.unread(self._open_one(kind, place, tape, depth, budget))
+            kind = leak_packed.sniff(tape.beyond_padding())
+
+    def _open_one(self, kind: str, place: str, tape: _Tape, depth: int, budget: Budget) -> bytes:
+        """Open one archive or stream; returns what was read beyond its end."""
         if kind in {name for _, name in leak_packed.CLOSED}:
             raise Unopened(place, f"it is {kind}, which cannot be opened here")
         if depth == DEEPEST:
@@ -108,7 +115,10 @@ class Content:
             for member in leak_archive.zip_members(tape, place=place, budget=budget, closed=self._closed):
                 self._inside(f"{place}: {member.name}", member.data, depth, budget)
         else:
-            self._inside(f"{place} (unpacked)", Inflater(kind, tape.read, place=place, budget=budget), depth, budget)
+            inflater = Inflater(kind, tape.read, place=place, budget=budget)
+            self._inside(f"{place} (unpacked)", inflater, depth, budget)
+            return inflater.leftover
+        return b""
 
     def _inside(self, place: str, source: Source, depth: int, budget: Budget) -> None:
         self.inside += 1
@@ -165,6 +175,14 @@ class _Tape:
 
     def unread(self, data: bytes) -> None:
         self._again = data + self._again
+
+    def beyond_padding(self) -> bytes:
+        """The next bytes that are no NULs, up to a head's worth; they can be read again."""
+        head = b""
+        while len(head := head.lstrip(b"\0")) < HEAD and (more := self.read(_PIECE)):
+            head += more
+        self.unread(head)
+        return head[:HEAD]
 
     def drain(self) -> None:
         while self.read(_PIECE):

@@ -55,15 +55,15 @@ def _forms(value: bytes) -> Iterator[tuple[str, bytes]]:
 
 def _base64(value: bytes) -> Iterator[tuple[str, bytes]]:
     for alignment in range(3):
-        form = _base64_inside(value, alignment)
+        form = base64_inside(value, alignment)
         for literal in _folded(form, _under(value, _SEXTET, before=alignment)):
             yield f"base64 (alignment {alignment})", literal
             yield f"base64url (alignment {alignment})", literal.translate(_URL_SAFE)
         for outer in range(3):
-            yield "base64 twice", _base64_inside(form, outer)
+            yield "base64 twice", base64_inside(form, outer)
 
 
-def _base64_inside(value: bytes, alignment: int) -> bytes:
+def base64_inside(value: bytes, alignment: int) -> bytes:
     """The characters that `value` alone decides when it stands `alignment` bytes (modulo 3) into base64-encoded data."""
     encoded = base64.b64encode(bytes(alignment) + value)
     return encoded[-(-_BYTE * alignment // _SEXTET) : _BYTE * (alignment + len(value)) // _SEXTET]

@@ -74,6 +74,16 @@ def gaps(git_dir: Path) -> Iterator[str]:
         yield f"it holds {counts['garbage'].strip()} files that are no objects (an interrupted fetch or gc)"
 
 
+def holds(git_dir: Path, commit: str) -> bool:
+    """Whether a commit is stored there."""
+    try:
+        with running(git_dir, ("cat-file", "-e", f"{commit}^{{commit}}")):
+            pass
+    except HarnessError:
+        return False
+    return True
+
+
 def listed(lines: Iterable[bytes]) -> Iterator[Object]:
     """What `LIST` printed. Raises `HarnessError` at a line that is none of its own."""
     for line in lines:

@@ -1,6 +1,6 @@
 """Judging sightings: what may lie nowhere, and what may lie where the site says so.
 
-Knows: which findings concern which secrets, and the site's named exceptions for private keys.
+Knows: which findings concern which secrets, and the site's named exceptions.
 Refuses: to acquit by a search that looked for nothing or was incomplete, and an exception that nothing needs.
 """
 
@@ -23,16 +23,20 @@ def check_absent(names: frozenset[str], *results: Result) -> None:
     _judged(names, results).check()
 
 
-def check_only_where_allowed(names: frozenset[str], allowed: Mapping[str, str], *results: Result) -> None:
-    """What is named was found at the allowed places (shell patterns of paths, each with its reason) and at no other; each allowance was needed."""
+def check_only_where_allowed(names: frozenset[str], allowed: Mapping[str, str], *results: Result, table: str) -> None:
+    """What is named was found at the allowed places (shell patterns of paths, each with its reason) and at no other; each allowance was needed.
+
+    `table` is what the site file calls them.
+    """
     result = _judged(names, results)
     used = {pattern for finding in result.findings for pattern in allowed if _is_at(finding, pattern)}
     strange = tuple(finding for finding in result.findings if not any(_is_at(finding, pattern) for pattern in allowed))
     replace(result, findings=strange).check()
     stale = sorted(set(allowed) - used)
     if stale:
-        advice = "an exception that nothing needs hides what comes later: take it out of leaks.private_keys"
-        raise CheckFailed("each exception for private keys is needed", seen=f"nothing lies at {', '.join(stale)}", where="site file", advice=advice)
+        advice = f"an exception that nothing needs hides what comes later: take it out of leaks.{table}"
+        expected = f"each exception for {table.replace('_', ' ')} is needed"
+        raise CheckFailed(expected, seen=f"nothing lies at {', '.join(stale)}", where="site file", advice=advice)
 
 
 def check_covered(*results: Result) -> None:

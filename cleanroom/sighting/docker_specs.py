@@ -1,4 +1,4 @@
-"""What Docker keeps in clear about what runs: specs of services, secrets and configs, and containers.
+"""What Docker keeps in clear about what runs: specs of services, secrets and configs, labels of nodes, networks and volumes, and containers.
 
 Knows: how to list them by name and to inspect them all at once, each by Docker's own read-only commands.
 Refuses: to ask for a secret's value: Docker would not tell, and this is not where it may be read.
@@ -31,6 +31,9 @@ def _spec_name(inspected: dict[str, Any]) -> str:
 _NAMES = ("ls", "--format", "{{.Name}}")
 _KINDS = (
     *(_Kind(name, (name, *_NAMES), (name, "inspect"), _spec_name) for name in ("service", "secret", "config")),
+    _Kind("node", ("node", "ls", "--quiet"), ("node", "inspect"), lambda inspected: str(inspected["ID"])),
+    _Kind("network", ("network", "ls", "--no-trunc", "--quiet"), ("network", "inspect"), lambda inspected: str(inspected["Id"])),
+    _Kind("volume", ("volume", "ls", "--quiet"), ("volume", "inspect"), lambda inspected: str(inspected["Name"])),
     _Kind("container", ("ps", "--all", "--no-trunc", "--quiet"), ("inspect",), lambda inspected: str(inspected["Id"])),
 )
 

@@ -1,6 +1,7 @@
-"""A machine's journal, entry by entry, and how many entries its files say they hold.
+"""A machine's journals, entry by entry, and how many entries their files say they hold.
 
-Knows: the journal export format (systemd, "Journal Export Formats"), in which a field's value is text on one line or bytes of a told length.
+Knows: that units may have a journal of their own (LogNamespace=), and other machines' may lie beside; the
+journal export format (systemd, "Journal Export Formats"), in which a field's value is text on one line or bytes of a told length.
 Refuses: to guess where an entry ends: a value may hold anything, line ends and field names too.
 """
 
@@ -9,7 +10,7 @@ from __future__ import annotations
 import io
 import re
 import struct
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from cleanroom.errors import HarnessError
 from cleanroom.machine import Machine
@@ -17,20 +18,22 @@ from cleanroom.machine import Machine
 _SECONDS = 600.0
 _PIPE = 2**18
 _LENGTH = struct.Struct("<Q")
+_ALL = ("--namespace=*", "--merge", "--no-pager", "--quiet")
 
 
-def count(machine: Machine) -> int:
-    """How many entries the headers of all journal files tell of. Raises `HarnessError` if there is no such file."""
-    text = machine.probe("journalctl", "--header", "--no-pager", "--quiet").text
-    found = [int(number) for number in re.findall(r"^Entry objects: (\d+)$", text, re.MULTILINE)]
-    if not found:
+def files(machine: Machine) -> Mapping[str, int]:
+    """Every journal file, and how many entries its header tells of. Raises `HarnessError` if there is no such file."""
+    text = machine.probe("journalctl", "--header", *_ALL).text
+    paths = re.findall(r"^File path: (.+)$", text, re.MULTILINE | re.IGNORECASE)
+    counts = re.findall(r"^Entry objects: (\d+)$", text, re.MULTILINE | re.IGNORECASE)
+    if not paths or len(paths) != len(counts):
         raise HarnessError("no journal file tells how many entries it has", where=machine.where)
-    return sum(found)
+    return dict(zip(paths, map(int, counts), strict=True))
 
 
 def entries(machine: Machine) -> Iterator[bytes]:
     """Every entry, in the export format."""
-    with machine.stream("journalctl", "--output=export", "--all", "--no-pager", "--quiet", within=_SECONDS) as stream:
+    with machine.stream("journalctl", "--output=export", "--all", *_ALL, within=_SECONDS) as stream:
         yield from split(io.BufferedReader(stream, _PIPE), where=machine.where)
 
 

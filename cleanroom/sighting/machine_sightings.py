@@ -22,7 +22,6 @@ from cleanroom.tables.git import Leaks
 STORE = "/nix/store"
 #: Where decrypted secrets belong: in memory, below these.
 DECRYPTED = ("/run/secrets.d", "/run/secrets-for-users.d")
-_JOURNAL = "/var/log/journal"
 #: A place that changes while it is read is read again, so often.
 _ATTEMPTS = 5
 
@@ -54,7 +53,7 @@ class MachinePlaces(Places):
             **dict.fromkeys(DECRYPTED, "decrypted secrets belong there"),
             self._key_path: "the bootstrap key belongs there",
             STORE: "searched by itself",
-            _JOURNAL: "searched by itself, entry by entry",
+            **dict.fromkeys(journal.files(self.machine), "searched by itself, entry by entry"),
         }
         self.run.record("left-out", source="files", without=without)
         result = self._files("files", ("/",), without)
@@ -65,10 +64,10 @@ class MachinePlaces(Places):
 
     @cached_property
     def journal(self) -> Result:
-        """The journal, entry by entry."""
+        """The journal, entry by entry, those that units have of their own with it."""
 
         def read(search: Search) -> None:
-            listed = {f"entry {number}": None for number in range(1, journal.count(self.machine) + 1)}
+            listed = {f"entry {number}": None for number in range(1, sum(journal.files(self.machine).values()) + 1)}
             texts = ((f"entry {number}", entry) for number, entry in enumerate(journal.entries(self.machine), start=1))
             search.texts("the journal", texts, listed, listed_by="journalctl --header", scanned_by="journalctl --output=export")
 
@@ -76,7 +75,7 @@ class MachinePlaces(Places):
 
     @cached_property
     def specs(self) -> Result:
-        """What Docker was told: swarm services, secrets (names and labels), configs, and containers with their environments."""
+        """What Docker was told: services, secrets (names and labels), configs, nodes, networks, volumes, and containers with their environments."""
 
         def read(search: Search) -> None:
             listed, texts = docker_specs.listed(self.machine), docker_specs.inspected(self.machine)
@@ -86,10 +85,11 @@ class MachinePlaces(Places):
 
     @cached_property
     def processes(self) -> Result:
-        """Command lines and environments of the processes that run."""
+        """Command lines and environments of the processes that run, and the environment that systemd gives to those to come."""
 
         def read(search: Search) -> None:
             texts, expected = processes.texts(self.machine)
+            texts |= processes.inherited(self.machine)
             search.texts("processes", texts.items(), dict.fromkeys(expected | texts.keys()), listed_by="ps", scanned_by="/proc")
 
         return self.told(self._steadily(read))

@@ -12,13 +12,18 @@ from pathlib import Path
 
 from cleanroom.declared import SopsFile
 from cleanroom.errors import BadInput
+from cleanroom.leak import forms
 from cleanroom.leaks import Searcher
 from cleanroom.redact import Secret
 from cleanroom.site import Site
 
+#: PEM within base64, as tools that keep keys in YAML or JSON write it: the label may begin at each of three alignments.
+_PEM_IN_BASE64 = f"LS0tLS1CRUdJTi[A-Za-z0-9+/]{{1,24}}({'|'.join(forms.base64_inside(b'PRIVATE KEY-----', each).decode() for each in range(3))})"
 #: A private key in clear, with the beginning of its body or of its headers: a program that can read keys holds the first line too.
 PRIVATE_KEYS = {
     "private key (PEM, OpenSSH)": r"-----BEGIN ([A-Z0-9]{1,12} ){0,2}PRIVATE KEY-----(\s|\\n|\\r){1,6}[A-Za-z0-9+/][A-Za-z0-9+/-]{7}",
+    "private key (PGP)": r"-----BEGIN PGP PRIVATE KEY BLOCK-----(\s|\\n|\\r){1,6}[A-Za-z0-9+/]{7}",
+    "private key (PEM in base64)": _PEM_IN_BASE64,
     "private key (age)": r"AGE-SECRET-KEY-(1|PQ-1)[QPZRY9X8GF2TVDW0S3JN54KHCE6MUA7L]{58}",
     "private key (PuTTY)": r"Private-Lines: [0-9]{1,3}\s{1,2}[A-Za-z0-9+/]{16}",
 }

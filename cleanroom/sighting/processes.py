@@ -1,4 +1,4 @@
-"""Command lines and environments of a machine's running processes.
+"""Command lines and environments of a machine's running processes, and of those that systemd will start.
 
 Knows: which processes lived all the while, by ps(1), and what /proc tells of each, by grep(1): it can read many files at once and name them.
 Refuses: to call a process looked at that ended too soon; one that came and went is searched if it was met, and not missed if it was not.
@@ -26,6 +26,11 @@ def texts(machine: Machine) -> tuple[dict[str, bytes], frozenset[str]]:
     if not alive:
         raise HarnessError("ps lists no process that lived for a second", where=machine.where)
     return found, frozenset(f"/proc/{pid}/{kind}" for pid in alive for kind in _KINDS)
+
+
+def inherited(machine: Machine) -> dict[str, bytes]:
+    """The environment that systemd gives to every unit from now on: its own entry in /proc tells only what it was started with itself."""
+    return {"the manager's environment": machine.probe("systemctl", "show", "--property=Environment").stdout}
 
 
 def _alive(machine: Machine) -> frozenset[str]:

@@ -13,6 +13,7 @@ from operator import add
 from pathlib import Path
 
 from cleanroom import report
+from cleanroom.leak import git as leak_git
 from cleanroom.leak import tree as leak_tree
 from cleanroom.leaks import Result, Search
 from cleanroom.repository import Repository
@@ -62,6 +63,10 @@ class GitPlaces(Places):
     @cached_property
     def histories(self) -> Result:
         """Every object of both histories as fetched; in copies of the site's own also those that no ref leads to."""
+        for name, repository in (("base", self._base), ("secrets", self._secrets)):
+            if not any(leak_git.holds(path, repository.commit) for path in self.settings.repositories):
+                reason = "the site names no copy of its own that holds the revision under test (leaks.repositories), and a forge gives none of them"
+                _tell(self.run, f"objects of {name} that no ref leads to", reason)
         folders = {"base": self._base.folder, "secrets": self._secrets.folder} | {str(path): path for path in self.settings.repositories}
         return self.told(reduce(add, (self._history(path, name) for name, path in folders.items())))
 
@@ -92,8 +97,12 @@ def accepted_places(gaps: Mapping[str, str]) -> dict[str, str]:
 def record_not_checked(run: Run, needles: Needles) -> None:
     """Tell the ledger, and the person who waits, which secrets cannot be searched for, and why."""
     for each in needles.searcher.not_checked:
-        run.record("not-checked", secret=each.secret, reason=each.reason)
-        run.say(f"not checked: {each.secret}: {each.reason}")
+        _tell(run, each.secret, each.reason)
+
+
+def _tell(run: Run, what: str, reason: str) -> None:
+    run.record("not-checked", secret=what, reason=reason)
+    run.say(f"not checked: {what}: {reason}")
 
 
 def _renamed(result: Result, old: str, new: str) -> Result:

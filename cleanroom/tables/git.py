@@ -89,11 +89,13 @@ class RequiredSecrets(Table):
 class Leaks(Table):
     """What the leak search must know of a site. Of all tables, key is a pattern in shell style, value the reason.
 
-    `private_keys` are places where a private key may lie; `gaps` are places that may stay unopened; `programs` are folders of the image's own
-    programs, searched only where they changed after the machine was seen blank; `repositories` are local copies that hold unreachable objects too.
+    `private_keys` are places where a private key may lie, `values` places where a decrypted value may, beside where secrets belong; `gaps` are places
+    that may stay unopened; `programs` are folders of the image's own programs, searched only where they changed after the machine was seen blank;
+    `repositories` are local copies that hold unreachable objects too.
     """
 
     private_keys: dict[str, str] = Field(default_factory=dict)
+    values: dict[str, str] = Field(default_factory=dict)
     gaps: dict[str, str] = Field(default_factory=dict)
     programs: dict[str, str] = Field(default_factory=dict)
     repositories: Annotated[tuple[Local, ...], Listed] = ()

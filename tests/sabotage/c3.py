@@ -219,7 +219,7 @@ SABOTAGES = (
         story="activation keeps a copy of what it decrypted last, and leaves it in place when it fails",
         feature=FEATURE,
         reddens=dict.fromkeys((NO_KEY, FOREIGN, TRUNCATED), "leaves no secret behind"),
-        may_redden={ONE_KEY: "the copy holds the certificate's key"},
+        may_redden={ONE_KEY: "the copy holds the certificate's key", ON_MACHINE: "the copy holds every value"},
         edit=both(
             base(
                 INSTALL_SECRETS,

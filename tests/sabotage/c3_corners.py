@@ -8,9 +8,13 @@ from lab.names import BASE
 from lab.repositories import bare
 from lab.state import State
 from lab.tools import run
+from lab.variant import Trees
 from tests.sabotage.bench import Bench, Sabotage
-from tests.sabotage.c3 import DOCUMENT, FEATURE
-from tests.sabotage.edits import base
+from tests.sabotage.c3 import CREDENTIAL, DELIVERED, DOCUMENT, FEATURE, ON_MACHINE, ONE_KEY
+from tests.sabotage.edits import GUIDE, after_rebuild, base, both
+
+_SECRET = "/run/secrets/drone/rpc_secret"
+_MACHINE = ("-k", "machine or trace")
 
 
 def _replaced(bench: Bench) -> Callable[[], object]:
@@ -20,6 +24,13 @@ def _replaced(bench: Bench) -> Callable[[], object]:
     shown = run("git", f"--git-dir={forged}", "hash-object", "-w", "--stdin", stdin=honest.encode()).strip()
     run("git", f"--git-dir={forged}", "replace", run("git", f"--git-dir={forged}", "rev-parse", "HEAD:docs/secrets.md").strip(), shown)
     return lambda: None
+
+
+def _second_variable(trees: Trees) -> None:
+    password = trees.site_file.with_suffix(".password")
+    password.write_text("Xq7-mB2z_Lw9+Tk4vRs1")
+    token = 'FORGE_TOKEN = { file = "keys/forge-token" }'
+    trees.rewrite(trees.site_file, token, f'{token}, REGISTRY_PASSWORD = {{ file = "{password.name}" }}')
 
 
 SABOTAGES = (
@@ -32,5 +43,71 @@ SABOTAGES = (
         reddens={DOCUMENT: "secrets.md"},
         edit=base("docs/secrets.md", "Its public half is", "- **the registry's password**, typed in by whoever is there.\n\nIts public half is"),
         around=_replaced,
+    ),
+    Sabotage(
+        name="secret-in-a-backup",
+        story="somebody keeps a copy of a secret on the disk, where it outlives the reboot that forgets the others",
+        feature=FEATURE,
+        options=_MACHINE,
+        reddens={ON_MACHINE: "/root/rpc.bak"},
+        edit=after_rebuild(f"cp {_SECRET} /root/rpc.bak"),
+    ),
+    Sabotage(
+        name="secret-in-a-journal-of-its-own",
+        story="a unit has a journal of its own (LogNamespace=), and says there what it was told to keep",
+        feature=FEATURE,
+        options=_MACHINE,
+        reddens={ON_MACHINE: "the journal"},
+        edit=after_rebuild(f"systemd-run --quiet --wait --property=LogNamespace=quiet cat {_SECRET}"),
+    ),
+    Sabotage(
+        name="secret-beside-the-journal",
+        story="a secret lies in the journal's folder, in a file that is no journal",
+        feature=FEATURE,
+        options=_MACHINE,
+        reddens={ON_MACHINE: "/var/log/journal/notes"},
+        edit=after_rebuild(f"cp {_SECRET} /var/log/journal/notes"),
+    ),
+    Sabotage(
+        name="token-in-the-manager",
+        story="the token is put into systemd's own environment, from which every unit inherits that starts later",
+        feature=FEATURE,
+        options=_MACHINE,
+        reddens={CREDENTIAL: "the manager"},
+        edit=after_rebuild('systemctl set-environment FORGE_TOKEN="$FORGE_TOKEN"'),
+    ),
+    Sabotage(
+        name="secret-on-a-label",
+        story="the swarm's node carries a secret as a label",
+        feature=FEATURE,
+        options=_MACHINE,
+        reddens={ON_MACHINE: "node"},
+        edit=after_rebuild(f'docker node update --label-add rpc="$(cat {_SECRET})" "$(docker node ls --quiet)"'),
+    ),
+    Sabotage(
+        name="second-delivery-in-memory",
+        story="the operator's command brings a second secret along, into memory, where the system will look for it",
+        feature=FEATURE,
+        options=("-k", "delivered or closed"),
+        reddens={DELIVERED: "/run/keys/registry"},
+        edit=base(GUIDE, "sops-nix/key.txt' <", "sops-nix/key.txt && mkdir -p /run/keys && echo hunter2 > /run/keys/registry' <"),
+    ),
+    Sabotage(
+        name="second-secret-variable",
+        story="the guide asks for a second secret beside the forge's token, and puts it where no file shows it",
+        feature=FEATURE,
+        options=("-k", "delivered or trace or band"),
+        reddens={DELIVERED: "REGISTRY_PASSWORD"},
+        edit=both(_second_variable, after_rebuild('printf %s "$REGISTRY_PASSWORD" | docker secret create registry_password - > /dev/null')),
+    ),
+    Sabotage(
+        name="pgp-key",
+        story="a PGP private key lies on the machine, in armour",
+        feature=FEATURE,
+        options=("-k", "private"),
+        reddens={ONE_KEY: "/root/backup.asc"},
+        edit=after_rebuild(
+            "printf '%s\\n\\n%s\\n' '-----BEGIN PGP PRIVATE KEY BLOCK-----' lFgEZx1v3RYJKwYBBAHaRw8BAQdAqz0dK5l1jzPqyu1mC0 > /root/backup.asc"
+        ),
     ),
 )

@@ -65,14 +65,14 @@ def test_an_incomplete_search_that_found_something_is_red_all_the_same() -> None
 
 def test_allowed_places_are_allowed_and_others_are_not() -> None:
     both = {"/etc/ssh/ssh_host_*_key": "its own", "/root/old": "known"}
-    check_only_where_allowed(KEY, both, KEYS)
+    check_only_where_allowed(KEY, both, KEYS, table="private_keys")
     with pytest.raises(CheckFailed, match="root/old"):
-        check_only_where_allowed(KEY, {"/etc/ssh/ssh_host_*_key": "its own"}, KEYS)
+        check_only_where_allowed(KEY, {"/etc/ssh/ssh_host_*_key": "its own"}, KEYS, table="private_keys")
 
 
 def test_an_exception_that_nothing_needs_is_red() -> None:
     with pytest.raises(CheckFailed, match="nothing lies at /etc/ssl/private"):
-        check_only_where_allowed(KEY, {"/etc/ssh/*": "its own", "/root/*": "known", "/etc/ssl/private": "gone"}, KEYS)
+        check_only_where_allowed(KEY, {"/etc/ssh/*": "its own", "/root/*": "known", "/etc/ssl/private": "gone"}, KEYS, table="private_keys")
 
 
 def test_coverage_is_judged_whatever_was_found() -> None:

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import io
 import struct
+from types import SimpleNamespace
+from typing import cast
 
 import pytest
 
 from cleanroom.errors import HarnessError
+from cleanroom.machine import Machine
 from cleanroom.sighting import journal
 
 TEXT = b"__CURSOR=a\nMESSAGE=one\n\n"
@@ -39,3 +42,32 @@ def test_a_stream_that_ends_within_a_field_is_our_trouble() -> None:
         split(TEXT + b"MESSAGE\n\x01\x02")
     with pytest.raises(HarnessError, match="ends within a field"):
         split(TEXT + binary(b"a long value")[:-8])
+
+
+HEADERS = """File path: /var/log/journal/0815/system.journal
+File ID: 1
+Entry objects: 418
+
+File path: /var/log/journal/0815.quiet/a name.journal
+Entry objects: 4
+"""
+
+
+def told(text: str) -> Machine:
+    def probe(*argv: str) -> SimpleNamespace:
+        assert {"--namespace=*", "--merge"} <= set(argv)
+        return SimpleNamespace(text=text)
+
+    return cast(Machine, SimpleNamespace(where="there", probe=probe))
+
+
+@pytest.mark.parametrize("text", [HEADERS, HEADERS.replace("File path", "File Path").replace("Entry objects", "Entry Objects")])
+def test_every_journal_tells_how_many_entries_it_has(text: str) -> None:
+    """Those too that units have of their own; older systemd writes capitals."""
+    assert journal.files(told(text)) == {"/var/log/journal/0815/system.journal": 418, "/var/log/journal/0815.quiet/a name.journal": 4}
+
+
+@pytest.mark.parametrize("text", ["", HEADERS.replace("Entry objects: 4\n", "")])
+def test_a_header_that_does_not_tell_is_our_trouble(text: str) -> None:
+    with pytest.raises(HarnessError, match="no journal file tells"):
+        journal.files(told(text))

@@ -112,6 +112,22 @@ def test_gits_loose_objects_are_opened() -> None:
     assert [finding.place for finding in searched(zlib.compress(b"blob 20\0" + VALUE)).findings] == ["s: item (unpacked)"]
 
 
+@pytest.mark.parametrize("first", COMPRESSORS)
+@pytest.mark.parametrize("second", [*COMPRESSORS, "tar"])
+@pytest.mark.parametrize("padding", [0, 4, 3000])
+def test_whatever_packed_follows_is_opened_too(first: str, second: str, padding: int) -> None:
+    """Streams one behind the other, padded or not, as xz, tapes and initrds have them."""
+    content = bytes(range(256)) * 4 + VALUE
+    result = searched(COMPRESSORS[first](b"harmless" * 99) + bytes(padding) + {**COMPRESSORS, "tar": CONTAINERS["tar"]}[second](content))
+    assert result.findings
+    assert not result.problems
+
+
+def test_what_cannot_be_opened_is_named_behind_another_as_well() -> None:
+    result = searched(COMPRESSORS["xz"](b"harmless") + bytes(4) + b"7z\xbc\xaf\x27\x1c" + bytes(600))
+    assert any("a 7z archive" in problem for problem in result.problems)
+
+
 def test_what_follows_a_compressed_stream_is_searched() -> None:
     assert [finding.place for finding in searched(gzip.compress(b"x") + bytes(1000) + VALUE).findings] == ["s: item"]
 

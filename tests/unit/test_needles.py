@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import io
 import secrets
@@ -78,6 +79,10 @@ KEYS = {
 }
 KEYS["with headers, as Docker writes its own"] = KEYS["EC, SEC 1"].replace(b"-----\n", b"-----\nkek-version: 0\nraft-dek: EiBx\n\n", 1)
 KEYS["with CR LF"] = KEYS["Ed25519, PKCS 8"].replace(b"\n", b"\r\n")
+for alignment in range(3):
+    KEYS[f"in base64, {alignment}"] = base64.b64encode(KEYS[("RSA, PKCS 1", "EC, SEC 1", "Ed25519, OpenSSH")[alignment]])
+for headers in (b"", b"Version: GnuPG v2\n", b"Comment: mine\n"):
+    KEYS[f"PGP {headers.decode()}"] = b"-----BEGIN PGP PRIVATE KEY BLOCK-----\n" + headers + b"\nlFgEZx1v3RYJKwYBBAHaRw8BAQdAqz0dK5l1\n"
 KEYS["in a JSON string"] = KEYS["Ed25519, PKCS 8"].replace(b"\n", b"\\n")
 
 
@@ -93,6 +98,8 @@ def test_a_private_key_of_any_kind_is_found(needles: Needles, kind: str) -> None
         b'b"-----BEGIN OPENSSH PRIVATE KEY-----"\nb"-----END OPENSSH PRIVATE KEY-----"\n',
         b"-----BEGIN PUBLIC KEY-----\nMCowBQYDK2VwAyEAGb9ECWmEzf6FQbrBZ9w7lshQhqowtrbLDFw4rXAxZuE=\n",
         b"a key begins with AGE-SECRET-KEY-1, in capitals",
+        base64.b64encode(b"-----BEGIN CERTIFICATE-----\nMIIBszCCAVmgAwIBAgIUZ2ZkY2Vy\n-----END CERTIFICATE-----\n"),
+        b"begins with -----BEGIN PGP PRIVATE KEY BLOCK----- and ends with",
     ],
 )
 def test_what_only_speaks_of_keys_is_none(needles: Needles, text: bytes) -> None:
