@@ -30,17 +30,23 @@ _SIZE = re.compile(r"(?<![\w.])(\d+(?:\.\d+)?)\s?G(?:i?B)?\b")
 #: What stands right behind one of these was not chosen.
 _REJECTED = re.compile(r"\b(?:rather than|instead of|in place of|over|not|no|nor|without)(?: [\w-]+){0,3} $", re.IGNORECASE)
 _DOUBTED = re.compile(r"\b(?:would|could|might|may|should|considered|alternatively|if)\b", re.IGNORECASE)
+#: A title that tells what was not chosen, or why.
+_AGAINST = re.compile(r"\b(?:not|no|against|without|rejected|alternatives?|considered)\b", re.IGNORECASE)
 _GIGA = 1 << 30
 
 
 @dataclass(frozen=True)
 class Question:
-    """An open question: how people ask it, by which phrases the title of its decision is known, and each answer with the phrases that give it."""
+    """An open question: how people ask it, by which phrases the title of its decision is known, and each answer with the phrases that give it.
+
+    `is_asked_once`: whether a title that fits is about nothing else, so that every decision with such a title must give the same answer.
+    """
 
     name: str
     asks: str
     titles: Sequence[str]
     answers: Mapping[str, Sequence[str]]
+    is_asked_once: bool = False
 
 
 @dataclass(frozen=True)
@@ -62,6 +68,7 @@ CONSUMED = Question(
     "is secrets a flake input or a submodule?",
     ("(flake input|submodule)",),
     {"flake-input": ("flake input|inputs",), "submodule": ("submodule|submodules",)},
+    is_asked_once=True,
 )
 KEY = Question(
     "key",
@@ -119,7 +126,8 @@ def about(document: Document, question: Question) -> tuple[Decision, ...]:
     """The decisions about a question, the narrowest first; raises `CheckFailed` if there is none, or if one says that it is none yet."""
     wanted = [phrase(title) for title in question.titles]
     named = [each for each in decisions(document) if any(pattern.search(each.title) for pattern in wanted)]
-    found = tuple(each for each in named if any(piece.text.strip() for piece in each.body))
+    written = [each for each in named if any(piece.text.strip() for piece in each.body)]
+    found = tuple(each for each in written if not _AGAINST.search(each.title)) or tuple(written)
     if not found:
         advice = "a heading, a bold beginning or a row of a table that asks it, and the answer behind it"
         raise CheckFailed(f"{document.file} answers: {question.asks}", seen="no decision about it", where=document.file, advice=advice)
@@ -131,14 +139,17 @@ def about(document: Document, question: Question) -> tuple[Decision, ...]:
 
 
 def answer(document: Document, question: Question) -> str:
-    """The answer to a question. Raises `CheckFailed` if there is none, or two at once."""
+    """The answer to a question. Raises `CheckFailed` if there is none, or two: in one sentence, or in two decisions that ask it."""
     found = about(document, question)
-    for sentence in (sentence for each in found for sentence in each.sentences):
-        given = [name for name, sources in question.answers.items() if any(_is_given(sentence, source) for source in sources)]
-        if len(given) > 1:
-            raise CheckFailed(f"{document.file} gives one answer: {question.asks}", seen=f"{' and '.join(given)} at once", where=found[0].where)
-        if given:
-            return given[0]
+    given: dict[str, str] = {}
+    for decision in found if question.is_asked_once else (Decision("", tuple(piece for each in found for piece in each.body), found[0].where),):
+        answers = next(filter(None, ([*_given(sentence, question)] for sentence in decision.sentences)), [])
+        given |= {name: decision.where for name in answers if name not in given}
+    if len(given) > 1:
+        seen = f"{' and '.join(given)} at once ({', '.join(dict.fromkeys(given.values()))})"
+        raise CheckFailed(f"{document.file} gives one answer: {question.asks}", seen=seen, where=found[0].where)
+    if given:
+        return next(iter(given))
     advice = f"possible answers: {', '.join(question.answers)}; the first sentence that affirms one gives it"
     raise CheckFailed(f"{document.file} answers: {question.asks}", seen="no sentence affirms an answer", where=found[0].where, advice=advice)
 
@@ -194,6 +205,11 @@ def _parts(document: Document) -> Iterator[str]:
 
 def _speaks_of(part: str, host: str) -> bool:
     return bool(_SIZE.search(part)) and (host in part or "canonical host" in part.lower())
+
+
+def _given(sentence: Sentence, question: Question) -> Iterator[str]:
+    """The answers that a sentence affirms."""
+    return (name for name, sources in question.answers.items() if any(_is_given(sentence, source) for source in sources))
 
 
 def _is_given(sentence: Sentence, source: str) -> bool:

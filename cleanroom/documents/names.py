@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Literal
 
+from cleanroom.documents import typed
 from cleanroom.documents.reading import Document, Piece
 
 Kind = Literal["file", "secret", "host", "path", "unit", "service", "attribute"]
@@ -108,7 +109,7 @@ def gather(documents: Iterable[Document], world: World) -> Named:
             for name in _names(piece, document.file, world):
                 names[name] = None
             for code, line in piece.code:
-                if not any(name.where == f"{document.file}:{line}" and name.text in code for name in names):
+                if not any(name.where == f"{document.file}:{line}" and name.text.removesuffix(".service") in code for name in names):
                     words[code] = None
     return Named(tuple(names), tuple(words))
 
@@ -145,9 +146,10 @@ def _in_text(text: str, world: World, *, is_code: bool) -> Iterator[tuple[Kind, 
     for path, at in _paths(text, world):
         if is_code or _ROOTS.match(path):
             yield "path", path, at
-    for found in _FILE.finditer(text) if not is_code else ():
-        if found[0] not in world.other:
+    for found in _FILE.finditer(text):
+        if found[0] not in world.other and (not is_code or _is_beside(found[0], text[: found.start()], world)):
             yield "file", found[0], found.start()
+    yield from (("unit", unit, at) for unit, at in (typed.units(text) if is_code else ()))
 
 
 def _in_commands(text: str) -> Iterator[tuple[Kind, str, int]]:
@@ -170,11 +172,17 @@ def _in_code(code: str, piece: Piece, file: str, world: World) -> Iterator[tuple
     """What a piece of inline code names, word by word."""
     for path, _ in _paths(_URL.sub("", code), world):
         yield "path", path
+    yield from (("unit", unit) for unit, _ in typed.units(code))
     for word in (each.rstrip(".,;:") for each in code.split()):
         if word in world.services or f"swarm service {word}" in piece.text:
             yield "service", word
         elif word and not word.startswith(("/", "-", "~")) and not _PATTERN.search(word) and word not in world.other:
             yield from _relative(word, file, world)
+
+
+def _is_beside(file: str, before: str, world: World) -> bool:
+    """Whether a command that names a file means one of a repository: it lies in one of its folders, and is not made by the command."""
+    return "/" in file and file.partition("/")[0] in world.places and not before.rstrip().endswith(">")
 
 
 def _relative(word: str, file: str, world: World) -> Iterator[tuple[Kind, str]]:

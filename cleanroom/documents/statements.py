@@ -1,11 +1,13 @@
 """Whether documents make the statements that they must make.
 
 Knows: that a statement is made by one sentence, or one row of a table, which has all of its words and affirms them.
-Refuses: words scattered over a file, in a heading, a comment, a block of code or what is past, and sentences that deny, doubt, ask or hope.
+Refuses: words scattered over a file, in a heading, a comment, a block of code, or under a heading that says that this is past or yet to come, and
+sentences that deny, doubt, ask or hope.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 
 from cleanroom.documents import phrases
@@ -14,6 +16,13 @@ from cleanroom.documents.phrases import Sentence, phrase
 from cleanroom.documents.reading import Document, Piece
 from cleanroom.errors import CheckFailed, HarnessError
 from cleanroom.tables.documents import Statement
+
+#: A heading below which nothing is so yet.
+_YET_TO_COME = re.compile(
+    r"\b(?:planned|to[- ]?dos?|road ?map|wish ?list|ideas?|proposals?|proposed|future (?:work|plans?|ideas?)|upcoming|not yet|next steps"
+    r"|open (?:points|questions|issues)|some ?day)\b",
+    re.IGNORECASE,
+)
 
 
 def check_made(library: Library, statements: Sequence[Statement]) -> None:
@@ -39,7 +48,7 @@ def is_made(statement: Statement, document: Document) -> bool:
 def _candidates(statement: Statement, document: Document) -> Iterator[tuple[Piece, Sentence]]:
     wanted = [phrase(each) for each in statement.section]
     pieces = document.under(lambda heading: any(pattern.search(heading) for pattern in wanted)) if wanted else document.pieces
-    for piece in (piece for piece in pieces if not piece.is_past):
+    for piece in (piece for piece in pieces if not piece.is_past and not any(_YET_TO_COME.search(heading.text) for heading in piece.section)):
         if piece.kind == "row":
             yield piece, phrases.whole(piece)
         elif piece.kind == "text":

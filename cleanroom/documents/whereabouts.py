@@ -21,6 +21,8 @@ from cleanroom.site import Site
 
 _EVALUATION_SECONDS = 300.0
 _MARKDOWN = (".md", ".markdown")
+#: How a scheme ends that is none: with nothing, or as a file of a repository does.
+_NO_SCHEME = frozenset({"", "md", "markdown", "nix", "toml", "yaml", "yml", "lock", "sh", "py", "json", "txt"})
 
 
 def world(site: Site, base: Repository, secrets: Repository, values: Iterable[str]) -> World:
@@ -112,9 +114,9 @@ def check_attributes(found: Named, machine: Machine, base: Repository) -> None:
 
 
 def _links(document: Document) -> list[Link]:
-    """A document's links that stay in base: relative ones, and anchors of its own."""
+    """A document's links that stay in base: relative ones, and anchors of its own. `install.md:23` has no scheme: it leads nowhere."""
     links = [link for piece in document.pieces for link in piece.links]
-    return [link for link in links if not urlsplit(link.target).scheme and not link.target.startswith("//")]
+    return [link for link in links if urlsplit(link.target).scheme.rpartition(".")[2] in _NO_SCHEME and not link.target.startswith("//")]
 
 
 def _problem(link: Link, file: str, document: Document, places: set[str], base: Repository) -> str:

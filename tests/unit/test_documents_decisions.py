@@ -71,6 +71,7 @@ def test_an_answer_may_be_worded_in_many_ways(tmp_path: Path, number: int) -> No
         ({"consumed": "**Flake input or submodule?** Not a flake input."}, "no sentence affirms"),
         ({"consumed": "**Flake input or submodule?** Yes."}, "no sentence affirms"),
         ({"consumed": "**Flake input or submodule?** A flake input and a submodule."}, "at once"),
+        ({"dns": "**DNS as code?** Out of scope.\n\n## Submodule\n\nWe have a submodule now."}, "flake-input and submodule at once"),
         ({"key": "## Bootstrap key\n\nOn every new machine."}, "no sentence affirms"),
         ({"key": "**How does the key get there?** Somehow."}, "no decision about it"),
         ({"key": "**How does the key reach a new machine?** Somehow."}, "no sentence affirms"),
@@ -104,6 +105,14 @@ def test_an_answer_that_contradicts_the_site_is_told(tmp_path: Path, changed: di
     with pytest.raises(CheckFailed) as caught:
         check(tmp_path, **changed)
     assert expected in caught.value.expected
+
+
+def test_what_was_not_chosen_is_no_second_answer(tmp_path: Path) -> None:
+    check(tmp_path, consumed="## Flake input or submodule?\n\nFlake input.\n\n**Why not a submodule?** Submodules want a recursive clone.")
+    check(
+        tmp_path,
+        consumed="**Flake input or submodule?** Flake input.\n\n## Locking the flake input\n\nThe lock names a commit. The flake input is locked.",
+    )
 
 
 def test_a_guide_that_makes_a_host_key_shows_another_answer(tmp_path: Path) -> None:

@@ -60,7 +60,19 @@ NAMED = [
     ("```sh\nnixos-rebuild switch --flake .#b1 && nix build .#x.y\n```", [("attribute", "nixosConfigurations.b1"), ("attribute", "x.y")]),
     ("```sh\ndocker service logs --tail 5 drone_app\n```", [("service", "drone_app")]),
     ("```sh example\njournalctl -u gone.service > /srv/x\n```", [("unit", "gone.service"), ("path", "/srv/x")]),
-    ("```sh\ncat docs/not-here.md\nsed s/etc/var/ x\n```", []),
+    ("```sh\ncat docs/not-here.md\nsed s/etc/var/ x\n```", [("file", "docs/not-here.md")]),
+    ("```sh\ncat elsewhere/x.md x.md ../docs/x.md\nsops -d secrets/secrets.yaml > secrets/new.yaml\n```", [("file", "secrets/secrets.yaml")]),
+    ("`systemctl status gone`; tell systemctl status nothing", [("unit", "gone.service")]),
+    (
+        "```sh\nssh root@h 'systemctl restart a b.timer -n 5' && sudo systemctl show -p MainPID --value c  # and d\n```",
+        [("unit", "a.service"), ("unit", "b.timer"), ("unit", "c.service")],
+    ),
+    (
+        "```sh\njournalctl -fu a --since today -u b.socket | grep x; journalctl -b --unit=c\n```",
+        [("unit", "a.service"), ("unit", "b.socket"), ("unit", "c.service")],
+    ),
+    ("```sh\nsystemctl --user start a; systemctl is-system-running; systemctl list-units --failed; systemctl -M x stop b; journalctl -k\n```", []),
+    ("`systemctl start reconcile-*`, `systemctl stop $UNIT`, `journalctl -u <unit>`, `systemctl status`, `systemctl daemon-reload`", []),
     ("<!-- `/etc/gone` and gone.service -->\n\nText.", []),
     ("~~`/etc/gone`~~ text", []),
     ("| unit | path |\n|---|---|\n| `a.timer` | `/srv/x` |", [("unit", "a.timer"), ("path", "/srv/x")]),
@@ -157,6 +169,7 @@ def test_links_that_lead_somewhere(tmp_path: Path) -> None:
     ("link", "problem"),
     [
         ("[x](gone.md)", "no such file"),
+        ("[x](secrets.md:23)", "no such file"),
         ("[x](../docs/gone/)", "no such file"),
         ("[x](../../outside.md)", "no such file"),
         ("[x](/install.md)", "no such file"),
@@ -189,4 +202,4 @@ def test_no_link_at_all_is_no_pass(tmp_path: Path) -> None:
 def test_any_text_can_be_searched_and_each_name_stands_in_it(text: str) -> None:
     for name in names(f"x {text}").names:
         assert isinstance(name, Name)
-        assert name.text.lower() in f"x {text}".lower().replace("`", "")
+        assert name.text.removesuffix(".service").lower() in f"x {text}".lower().replace("`", "")

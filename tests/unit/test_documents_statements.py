@@ -55,6 +55,8 @@ def test_a_statement_that_is_made(text: str) -> None:
         ("Text.\n\n```text\nThe certificate is in git.\n```", "no sentence has any"),
         ("Text. ~~The certificate is in git.~~", "no sentence has any"),
         ("Text.\n\n## History\n\nThe certificate is in git.", "no sentence has any"),
+        ("Text.\n\n## Planned\n\nThe certificate is in git.", "no sentence has any"),
+        ("Text.\n\n## Roadmap\n\n### Certificate\n\nThe certificate is in git.", "no sentence has any"),
         ("```sh\nls\n```", "no sentence at all"),
     ],
 )
