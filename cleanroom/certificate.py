@@ -31,6 +31,8 @@ from cleanroom.tables.serving import Certificate
 from cleanroom.wait import Waiting, wait_until
 
 _HANDSHAKE_SECONDS = 10.0
+#: How often in a row every name must serve the leaf.
+_ROUNDS = 4
 _SYSTEM_BUNDLES = ("/etc/ssl/certs/ca-certificates.crt", "/etc/ssl/certs/ca-bundle.crt", "/etc/pki/tls/certs/ca-bundle.crt")
 
 
@@ -38,7 +40,8 @@ _SYSTEM_BUNDLES = ("/etc/ssl/certs/ca-certificates.crt", "/etc/ssl/certs/ca-bund
 class Pair:
     """A certificate chain, leaf first, and what may be known of its key; `name` is how the chain's secret is called.
 
-    `key_fingerprint` is the SHA-256 (hex) of the key's public half, the digests are those of both secrets' bytes as git holds them.
+    `key_fingerprint` is the SHA-256 (hex) of the key's public half, the digests are those of both secrets' bytes as git holds them. `holds_key`
+    says that a private key stands in the chain's secret: whoever may read the certificate, and that is everybody, may read it.
     """
 
     name: str
@@ -46,6 +49,7 @@ class Pair:
     key_fingerprint: str
     certificate_digest: str
     key_digest: str
+    holds_key: bool = False
 
     @property
     def leaf(self) -> x509.Certificate:
@@ -63,6 +67,12 @@ class Pair:
             advice = "commit the two of one renewal together"
             raise CheckFailed("certificate and private key belong together", seen=seen, where=self.name, advice=advice)
 
+    def check_apart(self) -> None:
+        """No private key stands beside the chain."""
+        if self.holds_key:
+            advice = "leave it in its own secret alone, and renew it: it was in a file that is nobody's secret"
+            raise CheckFailed("the certificate's secret holds no private key", seen="one stands in it", where=self.name, advice=advice)
+
     def check_names(self, domain: str) -> None:
         """A SAN covers every label under `domain`."""
         names = dns_names(self.leaf)
@@ -70,16 +80,16 @@ class Pair:
             raise CheckFailed(f"the certificate's SAN has *.{domain}", seen=", ".join(names) or "no DNS name", where=self.name)
 
     def check_time(self, minimum_days: int, *, now: datetime.datetime) -> None:
-        """Every certificate of the chain is valid now, and the leaf for at least `minimum_days` more."""
+        """Every certificate of the chain is valid now, and for at least `minimum_days` more: a leaf is worth nothing without those above it."""
         for certificate in self.chain:
             if not certificate.not_valid_before_utc <= now <= certificate.not_valid_after_utc:
                 seen = f"{certificate.not_valid_before_utc:%Y-%m-%d %H:%M} to {certificate.not_valid_after_utc:%Y-%m-%d %H:%M} UTC"
                 raise CheckFailed("now is inside the validity window", seen=f"{_subject(certificate)}: {seen}", where=self.name)
-        left = (self.leaf.not_valid_after_utc - now).days
+        first = min(self.chain, key=lambda certificate: certificate.not_valid_after_utc)
+        left = (first.not_valid_after_utc - now).days
         if left < minimum_days:
-            raise CheckFailed(
-                f"at least {minimum_days} days of validity left", seen=f"{left} days", where=self.name, advice="renew it: a commit to secrets"
-            )
+            seen, advice = f"{left} days: {_subject(first)}", "renew it: a commit to secrets"
+            raise CheckFailed(f"at least {minimum_days} days of validity left", seen=seen, where=self.name, advice=advice)
 
     def check_trust(self, domain: str, trust: Path | None, *, now: datetime.datetime) -> None:
         """The chain is in order - each certificate issued by the next - and leads to an authority of the trust store.
@@ -136,6 +146,7 @@ def pair(name: str, certificate: Secret, key: Secret) -> Pair:
         key_fingerprint=hashlib.sha256(public).hexdigest(),
         certificate_digest=hashlib.sha256(certificate.reveal()).hexdigest(),
         key_digest=hashlib.sha256(key.reveal()).hexdigest(),
+        holds_key=b"PRIVATE KEY-----" in certificate.reveal(),
     )
 
 
@@ -169,13 +180,16 @@ def handshake(address: str, host: str, *, trust: Path | None, port: int = 443) -
 
 
 def check_all_names(address: str, site: Site, expected: Pair, *, trust: Path | None, record: Callable[..., object] | None = None) -> list[Handshake]:
-    """`check_served` for every public name of the site; the proxy may take as long as the site gives it to come to that."""
+    """`check_served` for every public name of the site, several times over; the proxy may take as long as the site gives it to come to that.
+
+    What serves git's leaf to one visitor and another to the next would be caught serving it to all of them, if it were asked until it does.
+    """
     hosts = (*(endpoint.host for endpoint in site.endpoint), site.webhook.host)
     failures: list[CheckFailed] = []
 
     def served() -> list[Handshake] | Waiting:
         try:
-            return check_served(address, hosts, expected, trust=trust, domain=site.domain)
+            return [check_served(address, hosts, expected, trust=trust, domain=site.domain) for _ in range(_ROUNDS)][-1]
         except CheckFailed as problem:
             failures.append(problem)
             return Waiting(problem.seen)

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
-from cleanroom import vault
+from cleanroom import nix_text, vault
 from cleanroom.errors import BadInput, CheckFailed, HarnessError
 from cleanroom.repository import Repository
 from cleanroom.tables.git import Parameter
@@ -19,8 +19,8 @@ from cleanroom.tables.git import Parameter
 #: Documents explain a parameter and locks are machines' notes; neither defines one.
 _PROSE = {".md", ".rst", ".txt", ".adoc", ".lock"}
 _LINK_OR_SUBMODULE = {"120000", "160000"}
-#: A string, an indented string, a line comment, a block comment: whichever begins first is what it is.
-_NIX = re.compile(r"\"(?:\\.|[^\"\\])*\"|''(?:'''|''\$|''\\.|[^']|'(?!'))*''|(?P<line>#[^\n]*)|(?P<block>/\*.*?\*/)", re.DOTALL)
+#: Bytes that are no UTF-8 come back as they were.
+_BYTES = "surrogateescape"
 _OTHER_COMMENT = re.compile(r"^[ \t]*(?:#(?!!)|//|;).*$", re.MULTILINE)
 
 
@@ -38,7 +38,7 @@ class Place:
 
 def places(base: Repository, value: str) -> list[Place]:
     """Where `value` stands in base's code, comments apart: alone in a string, or as a part of a longer one (`"drone.VALUE"`)."""
-    sought = re.compile(rf"(?<![\w-]){re.escape(value)}(?![\w-])")
+    sought = re.compile(rf"(?<![\w-]){re.escape(value)}(?![\w-])", _case(value))
     found: list[Place] = []
     searched = 0
     for path, text in _code(base):
@@ -71,7 +71,7 @@ def check_none_in_secrets(opened: Mapping[str, vault.Opened], parameters: Sequen
     if not any(file.values for file in opened.values()):
         raise HarnessError("no secret was opened, so none was looked at", where=where)
     for parameter in _some(parameters):
-        made_of = re.compile(rf"(?:\w+://)?(?:[\w-]+\.)*{re.escape(parameter.value)}(?:[:/].*)?")
+        made_of = _made_of(parameter.value)
         for path, file in opened.items():
             for name, value in file.values.items():
                 text = value.reveal().decode(errors="replace").strip()
@@ -91,10 +91,10 @@ def parameter_of(parameters: Sequence[Parameter], value: str) -> Parameter:
 def edit(tree: Path, place: Place, *, old: str, new: str) -> None:
     """Replace `old` by `new` at `place` in an exported tree: one edit, one line of one file."""
     file = tree / place.path
-    text = file.read_bytes().decode()
+    text = file.read_bytes().decode(errors=_BYTES)
     if not text.startswith(old, place.offset):
         raise HarnessError(f"`{old}` does not stand where it was found", where=str(place))
-    file.write_bytes((text[: place.offset] + new + text[place.offset + len(old) :]).encode())
+    file.write_bytes((text[: place.offset] + new + text[place.offset + len(old) :]).encode(errors=_BYTES))
 
 
 def _code(base: Repository) -> Iterator[tuple[str, str]]:
@@ -102,19 +102,26 @@ def _code(base: Repository) -> Iterator[tuple[str, str]]:
     for entry in base.entries():
         if entry.mode in _LINK_OR_SUBMODULE or PurePosixPath(entry.path).suffix.lower() in _PROSE:
             continue
-        try:
-            text = base.read(entry.path).decode()
-        except UnicodeDecodeError:
-            continue
-        yield entry.path, _NIX.sub(_blank_comment, text) if entry.path.endswith(".nix") else _OTHER_COMMENT.sub(_blank, text)
-
-
-def _blank_comment(match: re.Match[str]) -> str:
-    return _blank(match) if match["line"] or match["block"] else match[0]
+        data = base.read(entry.path)
+        if b"\0" not in data:  # whatever else is no UTF-8 is still text to who runs it
+            text = data.decode(errors=_BYTES)
+            yield entry.path, nix_text.without_comments(text) if entry.path.endswith(".nix") else _OTHER_COMMENT.sub(_blank, text)
 
 
 def _blank(match: re.Match[str]) -> str:
     return re.sub(r"[^\n]", " ", match[0])
+
+
+def _made_of(value: str) -> re.Pattern[str]:
+    """What is nothing but the value, or a host or URL made of it: alone, or as one setting among others (`HOST=...`, `"host": "..."`)."""
+    made = rf"(?:\w+://)?(?:[\w-]+\.)*{re.escape(value)}(?:[:/].*)?"
+    setting = rf"[ \t]*(?:export[ \t]+)?[\"']?[\w.-]+[\"']?[ \t]*[=:][ \t]*([\"']?){made}\1[,;]?[ \t\r]*"
+    return re.compile(rf"{made}|(?s:.*\n)?{setting}(?s:\n.*)?", _case(value))
+
+
+def _case(value: str) -> int:
+    """To DNS, the case of a name does not matter."""
+    return re.IGNORECASE if "." in value else 0
 
 
 def _some(parameters: Sequence[Parameter]) -> Sequence[Parameter]:

@@ -7,6 +7,7 @@ Refuses: a search that does not find the domain where it is known to be, and to 
 from __future__ import annotations
 
 import re
+import secrets
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,8 +20,10 @@ from cleanroom.site import Site
 from cleanroom.trial import Trial
 from cleanroom.workshop import Workshop, export
 
-#: A name that nobody can own (RFC 2606).
-NEW_DOMAIN = "ci.repointed.example"
+#: What may stand between the labels of a domain: in a name, in that of a stack, and in a regular expression, as it is and inside another string.
+_SEPARATORS = (".", "_", "\\.", "\\\\.", "[.]")
+#: As file names have it.
+_IN_NAMES = (".", "_")
 _SEARCH_SECONDS = 600.0
 #: Store paths of one search: an argument list over SSH is one word, of at most 128 KiB.
 _AT_ONCE = 500
@@ -36,6 +39,7 @@ class Repointing:
     machine: Machine
     edited: Place
     old_domain: str
+    new_domain: str
     before: str
     after: str | None
     complaint: str
@@ -49,16 +53,20 @@ class Repointing:
         if not before.ok:
             raise HarnessError(f"the unchanged scratch copy cannot be built: {before.complaint}", where=trial.machine.where)
         tree = export(base, folder / "repointed")
-        parameters.edit(tree, place, old=site.domain, new=NEW_DOMAIN)
+        new = another(site.domain)
+        parameters.edit(tree, place, old=site.domain, new=new)
         after = workshop.build(workshop.flake(tree))
-        return Repointing(trial.machine, place, site.domain, before.text, after.text if after.ok else None, "" if after.ok else after.complaint)
+        built, complaint = (after.text, "") if after.ok else (None, after.complaint)
+        return Repointing(trial.machine, place, site.domain, new, before.text, built, complaint)
 
     def check_another(self) -> None:
         """The edited copy evaluates and builds, to another system than the unchanged one."""
         if self.after is None:
-            raise CheckFailed("base evaluates with another domain", seen=self.complaint, where=f"{self.edited}, changed to {NEW_DOMAIN}")
+            raise CheckFailed("base evaluates with another domain", seen=self.complaint, where=f"{self.edited}, changed to {self.new_domain}")
         if self.after == self.before:
-            raise CheckFailed("another domain makes another system", seen=f"{self.after}, as before", where=f"{self.edited}, changed to {NEW_DOMAIN}")
+            raise CheckFailed(
+                "another domain makes another system", seen=f"{self.after}, as before", where=f"{self.edited}, changed to {self.new_domain}"
+            )
 
     def check_no_old_domain(self) -> None:
         """The new domain stands in the new system, the old one nowhere."""
@@ -71,20 +79,28 @@ class Repointing:
             seen = ", ".join(found[:_TOLD]) + (f", and {len(found) - _TOLD} more" if found[_TOLD:] else "")
             expected, advice = f"{self.old_domain} stands nowhere in the repointed system", "take the domain from the one place that defines it"
             raise CheckFailed(expected, seen=seen, where=f"after the edit of {self.edited}", advice=advice)
-        if not mentions(self.machine, self.after, NEW_DOMAIN):
-            raise CheckFailed(f"{NEW_DOMAIN} stands in the repointed system", seen="it stands nowhere", where=f"after the edit of {self.edited}")
+        if not mentions(self.machine, self.after, self.new_domain):
+            raise CheckFailed(f"{self.new_domain} stands in the repointed system", seen="it stands nowhere", where=f"after the edit of {self.edited}")
+
+
+def another(domain: str) -> str:
+    """A domain for this occasion alone: no base can have heard of it. It is written down and never asked for, so its top level may be a real one."""
+    return f"ci.r{secrets.token_hex(8)}.{domain.rpartition('.')[2]}"
 
 
 def mentions(machine: Machine, system: str, domain: str) -> list[str]:
-    """Each file in the closure of `system` with `domain`, or its form in stack names (dots as underscores), in content, name or link; sorted."""
+    """Each file in the closure of `system` with `domain`, in capitals or not, in content, name or link; sorted.
+
+    Looked for are its forms in stack names (dots as underscores) and in regular expressions, too.
+    """
     found: set[str] = set()
-    names = (domain, domain.replace(".", "_"))
-    contents = [word for name in names for word in ("-e", name)]
-    tests = [word for name in names for test in ("-name", "-lname") for word in ("-o", test, f"*{name}*")][1:]
+    contents = [word for separator in _SEPARATORS for word in ("-e", domain.replace(".", separator))]
+    names = [domain.replace(".", separator) for separator in _IN_NAMES]
+    tests = [word for name in names for test in ("-iname", "-ilname") for word in ("-o", test, f"*{name}*")][1:]
     paths = sorted(closure.of(machine, system))
     for start in range(0, len(paths), _AT_ONCE):
         some = paths[start : start + _AT_ONCE]
-        listing = machine.probe("grep", "-rlaF", *contents, "--", *some, ok=(0, 1, 2), within=_SEARCH_SECONDS)
+        listing = machine.probe("grep", "-rlaiF", *contents, "--", *some, ok=(0, 1, 2), within=_SEARCH_SECONDS)
         # A store path may be a link into nowhere; whatever else grep could not read would be a gap in the search.
         gaps = [line for line in listing.stderr.decode(errors="replace").splitlines() if not _ABSENT.search(line)]
         if gaps:

@@ -10,6 +10,7 @@ import io
 import os
 import re
 import shlex
+import socket
 import subprocess
 import tarfile
 from collections.abc import Mapping
@@ -21,6 +22,8 @@ from cleanroom.tables.git import Credential, Forge
 
 _FETCH_SECONDS = 300.0
 _READ_SECONDS = 60.0
+_CONNECT_SECONDS = 10.0
+_WEB = 443
 _CREDENTIAL = "CLEANROOM_GIT_PASSWORD"
 _SSH = "ssh -F none -o IdentitiesOnly=yes -o BatchMode=yes"
 _Settings = list[tuple[str, str]]
@@ -61,6 +64,15 @@ class Repository:
         if result.returncode or not found:
             raise HarnessError(f"the tree at {self.commit[:12]} cannot be listed, or is empty", where=self.url)
         return found
+
+    def settings(self, path: str) -> tuple[tuple[str, str], ...]:
+        """Names and values of a file in git's own configuration format, as git reads it; raises `HarnessError` if git cannot."""
+        words = ["-C", str(self.folder), "config", f"--blob={self.commit}:{path}", "--null", "--list"]
+        result = _git(words, [], within=_READ_SECONDS)
+        if result.returncode:
+            raise HarnessError(f"git cannot read {path}: {result.stderr.decode(errors='replace').strip()}", where=self.url)
+        pairs = (line.decode(errors="surrogateescape").partition("\n") for line in result.stdout.split(b"\0") if line)
+        return tuple((name, value) for name, _, value in pairs)
 
     def head(self, revision: str) -> str:
         """The commit at the head of the branch `revision`, or of the forge's default branch if that is no branch; as fetched."""
@@ -123,6 +135,17 @@ def refusal(url: str, *, forge: Forge, credential: Credential | None = None) -> 
     if _REFUSED.search(complaint):
         return complaint.splitlines()[-1]
     raise OutOfReach(f"cannot tell whether the forge refuses: {complaint or 'git said nothing'}", where=url)
+
+
+def listens(host: str, *, forge: Forge) -> bool:
+    """Whether anything answers at a forge's web address (port 443). Raises `OutOfReach` where that cannot be told."""
+    try:
+        socket.create_connection((forge.resolve.get(host, host), _WEB), timeout=_CONNECT_SECONDS).close()
+    except ConnectionRefusedError:
+        return False
+    except OSError as problem:
+        raise OutOfReach(f"cannot tell whether the forge has a web address: {problem}", where=host) from None
+    return True
 
 
 def _entry(line: bytes) -> Entry:

@@ -6,15 +6,12 @@ Refuses: to judge a repository in which there was nothing to look at.
 
 from __future__ import annotations
 
-import configparser
-import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
-from typing import Any
 from urllib.parse import urlsplit
 
-from cleanroom import repository, vault
+from cleanroom import flake, repository, vault
 from cleanroom.errors import BadInput, CheckFailed, HarnessError
 from cleanroom.redact import Redactor
 from cleanroom.repository import Repository
@@ -27,6 +24,7 @@ _INERT_NAMES = {".gitignore", ".gitattributes"}
 _INERT_SUFFIXES = {"", ".md", ".txt", ".rst"}
 _PLAIN_FILE = "100644"
 _SUBMODULE = "160000"
+_MODULES = ".gitmodules"
 
 
 @dataclass(frozen=True)
@@ -162,6 +160,8 @@ def check_declared_means(base: Repository, settings: Secrets) -> None:
         expected, seen = f"base takes its secrets from {settings.url}", f"{url} at {pinned[:12]}"
         advice = "inputs in flake.nix, then nix flake lock; or secrets.url in the site file"
         raise CheckFailed(expected, seen=seen, where=_lock_of(base, settings), advice=advice)
+    if settings.consumed_as == "flake-input":
+        flake.check_declared(base, settings.input)
 
 
 def check_locked(base: Repository, secrets: Repository, settings: Secrets) -> None:
@@ -174,10 +174,11 @@ def check_locked(base: Repository, secrets: Repository, settings: Secrets) -> No
 
 
 def check_stranger_refused(settings: Secrets, forge: Forge) -> None:
-    """The forge does not serve secrets to one without a credential."""
-    if repository.refusal(settings.url, forge=forge) is None:
-        seen = "it lists the repository's branches to anyone who asks"
-        raise CheckFailed("the forge refuses a stranger", seen=seen, where=settings.url, advice="make the repository private")
+    """The forge does not serve secrets to one without a credential, by any door that it has."""
+    for door in _doors(settings.url, forge):
+        if repository.refusal(door, forge=forge) is None:
+            seen = "it lists the repository's branches to anyone who asks"
+            raise CheckFailed("the forge refuses a stranger", seen=seen, where=door, advice="make the repository private")
 
 
 def check_credential(settings: Secrets, forge: Forge, redactor: Redactor, folder: Path) -> None:
@@ -209,39 +210,21 @@ def _pinned(base: Repository, settings: Secrets) -> tuple[str, str]:
         path = submodule_path(base, settings)
         revision = next(entry.object_name for entry in base.entries() if entry.path == path)
         return revision, _submodule_urls(base)[path]
-    try:
-        lock = json.loads(base.read("flake.lock"))
-        label = lock["nodes"][lock["root"]]["inputs"][settings.input]
-        locked = lock["nodes"][_follow(lock, label)]["locked"]
-        return str(locked["rev"]), str(locked["url"])
-    except (BadInput, ValueError, KeyError, TypeError) as problem:
-        expected = f"base consumes secrets as flake input `{settings.input}`, locked to a revision of a git repository"
-        seen = problem.problem if isinstance(problem, BadInput) else f"the lock has no such thing: {type(problem).__name__} {problem}"
-        advice = "secrets.consumed_as and secrets.input in the site file"
-        raise CheckFailed(expected, seen=seen, where=_lock_of(base, settings), advice=advice) from None
-
-
-def _follow(lock: Mapping[str, Any], label: str | list[str]) -> str:
-    """The node that an input means: a label, or a path of inputs from the root (`follows`)."""
-    if isinstance(label, str):
-        return label
-    node = str(lock["root"])
-    for step in label:
-        node = _follow(lock, lock["nodes"][node]["inputs"][step])
-    return node
+    return flake.locked(base, settings.input)
 
 
 def _submodule_urls(base: Repository) -> dict[str, str]:
     """Path to URL of each submodule that `.gitmodules` names, relative URLs resolved as git does; empty if there is no such file."""
-    parser = configparser.ConfigParser(interpolation=None, strict=False)
-    try:
-        parser.read_string(base.read(".gitmodules").decode())
-        found = {parser[section]["path"]: parser[section]["url"] for section in parser.sections()}
-    except BadInput:
+    if all(entry.path != _MODULES for entry in base.entries()):
         return {}
-    except (configparser.Error, KeyError, UnicodeDecodeError) as problem:
-        raise HarnessError(f"cannot read the submodules: {problem}", where=f"{base.url}: .gitmodules") from None
-    return {path: _resolved(url, against=base.url) for path, url in found.items()}
+    settings: dict[str, dict[str, str]] = {}
+    for key, value in base.settings(_MODULES):
+        section, _, last = key.rpartition(".")
+        settings.setdefault(section, {})[last] = value
+    try:
+        return {module["path"]: _resolved(module["url"], against=base.url) for name, module in settings.items() if name.startswith("submodule.")}
+    except KeyError as problem:
+        raise HarnessError(f"cannot read the submodules: one has no {problem}", where=f"{base.url}: {_MODULES}") from None
 
 
 def _resolved(url: str, *, against: str) -> str:
@@ -264,6 +247,14 @@ def _place(url: str) -> tuple[str, str]:
         url = f"ssh://{host}/{path}"
     parts = urlsplit(url.removeprefix("git+"))
     return parts.hostname or "", parts.path.strip("/").removesuffix(".git")
+
+
+def _doors(url: str, forge: Forge) -> Iterator[str]:
+    """Where a stranger would ask. Over SSH nobody gets in without a key, into no repository: how public it is shows at the forge's web address."""
+    yield url
+    host, path = _place(url)
+    if host and not url.startswith(("http://", "https://")) and repository.listens(host, forge=forge):
+        yield f"https://{host}/{path}"
 
 
 def _lock_of(base: Repository, settings: Secrets) -> str:

@@ -6,6 +6,7 @@ Feature: C2 - the certificate comes from git
   Scenario: Git holds a certificate that can be served
     Given the certificate and key that git holds
     Then key and certificate belong together
+    And the key stands in a secret of its own
     And the certificate covers every label under the domain
     And its chain is in order and leads to a trusted authority
     And it is valid now, and for as many days more as the site demands

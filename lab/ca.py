@@ -26,7 +26,7 @@ _DAY = datetime.timedelta(days=1)
 class Authority:
     """A name, a key, and the certificates that stand above what it issues (nearest first, the root left out)."""
 
-    def __init__(self, name: str, issuer: Authority | None = None) -> None:
+    def __init__(self, name: str, issuer: Authority | None = None, *, days: int = 3650) -> None:
         self.key = ec.generate_private_key(ec.SECP256R1())
         self.name = _name(name)
         above = issuer or self
@@ -42,7 +42,7 @@ class Authority:
             decipher_only=False,
         )
         self.certificate = (
-            _builder(self.name, above, self.key.public_key(), days=3650)
+            _builder(self.name, above, self.key.public_key(), days=days)
             .add_extension(x509.BasicConstraints(ca=True, path_length=None if issuer is None else 0), critical=True)
             .add_extension(usage, critical=True)
             .sign(above.key, hashes.SHA256())

@@ -29,6 +29,11 @@ def pair_matches(pair: Pair) -> None:
     pair.check_match()
 
 
+@then("the key stands in a secret of its own")
+def key_stands_apart(pair: Pair) -> None:
+    pair.check_apart()
+
+
 @then("the certificate covers every label under the domain")
 def covers_wildcard(pair: Pair, site: Site) -> None:
     pair.check_names(site.domain)

@@ -26,7 +26,13 @@ DRIFT = "The canonical host has not drifted"
 
 #: The scenarios that need no machine.
 STATIC = ("-m", "w2")
-_IN_PIECES = f'builtins.concatStringsSep "." {json.dumps(DOMAIN.split(".")).replace(",", "")}'
+
+
+def _in_pieces(domain: str) -> str:
+    return f'builtins.concatStringsSep "." {json.dumps(domain.split(".")).replace(",", "")}'
+
+
+_IN_PIECES = _in_pieces(DOMAIN)
 _SEALED = {PARAMETERS: "a file that cannot be opened cannot be looked into for parameters"}
 
 
@@ -48,6 +54,17 @@ def _tamper(pattern: str, replacement: str) -> Callable[[Trees], None]:
         path.write_text(text)
 
     return edit
+
+
+def _issue(expression: str) -> Callable[[Trees], None]:
+    """One more text in the system: what a Nix expression says."""
+    return base("modules/host.nix", "{\n  networking.hostName", f'{{\n  environment.etc."issue".text = {expression};\n  networking.hostName')
+
+
+def _in_latin_1(trees: Trees) -> None:
+    path = trees.base / "modules/drone.nix"
+    text = path.read_text().replace('"drone.${instance.domain}"', f'"drone.${{"{DOMAIN}"}}"')
+    path.write_bytes(f"# Für alle\n{text}".encode("latin-1"))
 
 
 def _open_to_all(_bench: Bench) -> Callable[[], object]:
@@ -197,11 +214,7 @@ SABOTAGES = (
         feature=FEATURE,
         options=("-k", "repoints"),
         reddens={REPOINT: DOMAIN},
-        edit=base(
-            "modules/host.nix",
-            "{\n  networking.hostName",
-            f'{{\n  environment.etc."issue".text = {_IN_PIECES};\n  networking.hostName',
-        ),
+        edit=_issue(_IN_PIECES),
     ),
     Sabotage(
         name="one-domain-only",
@@ -237,6 +250,80 @@ SABOTAGES = (
             "instance = import ./instance.nix;",
             "instance = let given = import ./instance.nix; in given"
             f' // {{ domain = if given.domain == {_IN_PIECES} then given.domain else "localhost.localdomain"; }};',
+        ),
+    ),
+    Sabotage(
+        name="lock-of-another-flake",
+        story="the flake takes its secrets from somebody's fork, and the lock still tells of the declared place: Nix locks the fork by itself",
+        feature=FEATURE,
+        options=STATIC,
+        static=True,
+        reddens={LOCKED: "somebodys-fork"},
+        later=lambda trees: trees.rewrite(trees.base / "flake.nix", "/cc-ci-secrets", "/somebodys-fork"),
+    ),
+    Sabotage(
+        name="lock-of-a-tarball",
+        story="the lock names the declared place and revision, and is of a tarball that anybody may have put there",
+        feature=FEATURE,
+        options=STATIC,
+        static=True,
+        reddens={LOCKED: "tarball"},
+        later=lambda trees: trees.rewrite(trees.base / "flake.lock", '"type": "git"', '"type": "tarball"'),
+    ),
+    Sabotage(
+        name="parameter-in-latin-1",
+        story="a second definition stands in a module with a comment that is no UTF-8",
+        feature=FEATURE,
+        options=STATIC,
+        static=True,
+        reddens={PARAMETERS: "instance parameter domain is defined exactly once"},
+        edit=_in_latin_1,
+    ),
+    Sabotage(
+        name="parameter-in-capitals",
+        story="a module says the domain again, and shouts",
+        feature=FEATURE,
+        options=STATIC,
+        static=True,
+        reddens={PARAMETERS: "instance parameter domain is defined exactly once"},
+        edit=base("modules/drone.nix", '"drone.${instance.domain}"', f'"drone.${{"{DOMAIN.upper()}"}}"'),
+    ),
+    Sabotage(
+        name="parameter-among-settings",
+        story="a secret is a whole environment file, and the domain is in it",
+        feature=FEATURE,
+        options=STATIC,
+        static=True,
+        reddens={PARAMETERS: "domain"},
+        edit=reseal(lambda tree: tree.update(settings=f"DRONE_SERVER_PROTO=https\nDRONE_SERVER_HOST=drone.{DOMAIN}\n")),
+    ),
+    Sabotage(
+        name="domain-escaped",
+        story="the proxy has a rule of its own for the domain, written as a regular expression",
+        feature=FEATURE,
+        options=("-k", "repoints"),
+        reddens={REPOINT: "stands nowhere in the repointed system"},
+        edit=_issue(json.dumps(f"HostRegexp(`^.+[.]{re.escape(DOMAIN)}$`)")),
+    ),
+    Sabotage(
+        name="domain-in-capitals",
+        story="a module puts the domain together in capitals: to DNS it is the same",
+        feature=FEATURE,
+        options=("-k", "repoints"),
+        reddens={REPOINT: "stands nowhere in the repointed system"},
+        edit=_issue(_in_pieces(DOMAIN.upper())),
+    ),
+    Sabotage(
+        name="rehearsal-known",
+        story="base knows the domain that an earlier rehearsal has used, and takes no other",
+        feature=FEATURE,
+        options=("-k", "repoints"),
+        reddens={REPOINT: "base evaluates with another domain"},
+        edit=base(
+            "flake.nix",
+            "instance = import ./instance.nix;",
+            "instance = let given = import ./instance.nix; in"
+            f' if builtins.elem given.domain [ ({_IN_PIECES}) "ci.repointed.example" ] then given else throw "whose domain is this?";',
         ),
     ),
     Sabotage(

@@ -24,12 +24,14 @@ RENEWAL = "Renewal is a commit"
 STATIC = ("-m", "w2")
 
 
-def _certificate(*names: str, days: int = 800, change: Callable[[dict[str, Any]], object] = dict, trusted: bool = True) -> Callable[[Trees], None]:
+def _certificate(
+    *names: str, days: int = 800, change: Callable[[dict[str, Any]], object] = dict, trusted: bool = True, intermediate_days: int = 3650
+) -> Callable[[Trees], None]:
     """Another pair in git, from an authority of its own, which the site trusts unless told otherwise."""
 
     def edit(trees: Trees) -> None:
         root = Authority("sabotage root")
-        chain, key = Authority("sabotage intermediate", root).issue(*names, days=days)
+        chain, key = Authority("sabotage intermediate", root, days=intermediate_days).issue(*names, days=days)
         pair = {"fullchain": chain.decode(), "privkey": key.decode()}
         change(pair)
         reseal(lambda tree: tree.update(certificate=pair))(trees)
@@ -124,6 +126,24 @@ SABOTAGES = (
         static=True,
         reddens={IN_GIT: "each certificate is signed by the next"},
         edit=_certificate(f"*.{DOMAIN}", DOMAIN, change=_namesake),
+    ),
+    Sabotage(
+        name="key-behind-the-chain",
+        story="the certificate's secret also holds the private key, and the file made of it can be read by everybody",
+        feature=FEATURE,
+        options=STATIC,
+        static=True,
+        reddens={IN_GIT: "holds no private key"},
+        edit=_certificate(f"*.{DOMAIN}", DOMAIN, change=lambda pair: pair.update(fullchain=pair["fullchain"] + pair["privkey"])),
+    ),
+    Sabotage(
+        name="intermediate-runs-out-soon",
+        story="the leaf is good for years, and the intermediate that vouches for it runs out in five days",
+        feature=FEATURE,
+        options=STATIC,
+        static=True,
+        reddens={IN_GIT: "days of validity left"},
+        edit=_certificate(f"*.{DOMAIN}", DOMAIN, intermediate_days=5),
     ),
     Sabotage(
         name="nobody-trusts-it",

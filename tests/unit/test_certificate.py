@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
+import dataclasses
 import datetime
+import itertools
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
+from cryptography import x509
 
 from cleanroom import certificate, renewal
 from cleanroom.certificate import Pair
 from cleanroom.errors import BadInput, CheckFailed
 from cleanroom.redact import Secret
+from cleanroom.site import Site
 from cleanroom.tables.serving import Certificate
 from tests.unit.authority import Authority, tls_server
+from tests.unit.sites import write
 
 DOMAIN = "ci.example.org"
 ADDRESS = "127.0.0.1"
@@ -91,6 +96,22 @@ def test_a_certificate_that_ends_too_soon_is_told(authority: Authority) -> None:
         pair_of(authority, f"*.{DOMAIN}").check_time(91, now=NOW)
 
 
+def test_an_intermediate_that_ends_too_soon_is_told(authority: Authority) -> None:
+    pair = pair_of(authority, f"*.{DOMAIN}")
+    chain, _, _ = rehearsed()
+    lived = dataclasses.replace(pair, chain=(*pair.chain, *x509.load_pem_x509_certificates(chain.reveal())[1:]))
+    pair.check_time(30, now=NOW)
+    with pytest.raises(CheckFailed, match=r"[01] days: CN=cleanroom rehearsal"):
+        lived.check_time(30, now=NOW)
+
+
+def test_a_private_key_behind_the_chain_is_told_without_showing_it() -> None:
+    chain, key, _ = rehearsed()
+    certificate.pair("tls", chain, key).check_apart()
+    with pytest.raises(CheckFailed, match="holds no private key"):
+        certificate.pair("tls", Secret(chain.reveal() + key.reveal(), name="tls"), key).check_apart()
+
+
 @pytest.mark.parametrize(("spoilt", "expected"), [("tls", "PEM certificate chain"), ("key", "PEM private key")])
 def test_what_is_no_pem_is_told_without_showing_it(spoilt: str, expected: str) -> None:
     chain, key, _ = rehearsed()
@@ -152,3 +173,20 @@ def test_nobody_listening_is_the_site_s_failure(authority: Authority, serving: S
 
 def test_a_random_label_is_one_that_nobody_has() -> None:
     assert certificate.random_label() != certificate.random_label()
+
+
+@pytest.mark.parametrize(("every", "holds"), [(7, False), (1000, True)])
+def test_a_name_that_serves_the_leaf_only_now_and_then_does_not_serve_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, every: int, holds: bool
+) -> None:
+    """One visitor in seven is shown another certificate: there are rounds in which nobody is."""
+    ours, other = (certificate.pair("tls", *rehearsed()[:2]) for _ in range(2))
+    asked = itertools.count(1)
+
+    def handshake(_address: str, host: str, **_: object) -> certificate.Handshake:
+        return certificate.Handshake(host, "TLSv1.3", (other if next(asked) % every == 0 else ours).leaf)
+
+    monkeypatch.setattr(certificate, "handshake", handshake)
+    site = Site.load(write(tmp_path, {"service.0.within": "1s"}))
+    with nullcontext() if holds else pytest.raises(CheckFailed, match="a verified TLS handshake with the leaf of tls"):
+        certificate.check_all_names(ADDRESS, site, ours, trust=None)

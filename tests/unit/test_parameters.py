@@ -43,9 +43,13 @@ def test_comments_documents_and_locks_define_nothing(tree: Tree) -> None:
         ("a.nix", '{ url = "https://forge.example/x#cc-ci"; host = "ci.example.org"; }'),
         ("run.sh", "curl https://ci.example.org/\n"),
         ("plan.json", '{"host": "ci.example.org"}'),
+        ("a.nix", '{ host = "Drone.CI.example.org"; }'),
+        ("a.nix", '{ host = "${f "#"}" + "ci.example.org"; }'),
+        ("a.nix", b'# F\xfcr alle\n{ host = "ci.example.org"; }'),
+        ("run.sh", b"# F\xfcr alle\ncurl https://ci.example.org/\n"),
     ],
 )
-def test_a_second_definition_is_told_wherever_it_hides(tree: Tree, path: str, text: str) -> None:
+def test_a_second_definition_is_told_wherever_it_hides(tree: Tree, path: str, text: str | bytes) -> None:
     repository = tree.commit({"instance.nix": INSTANCE, path: text})
     with pytest.raises(CheckFailed, match=f"{path}:") as caught:
         parameters.check_defined_once(repository, [DOMAIN])
@@ -85,6 +89,10 @@ def opened(name: str, value: str) -> dict[str, vault.Opened]:
         ("x", "drone.ci.example.org"),
         ("x", "https://drone.ci.example.org/login"),
         ("x", "ci.example.org:443\n"),
+        ("x", "CI.example.org"),
+        ("x", "PROTO=https\nexport HOST='drone.ci.example.org'\r\nTOKEN=x\n"),
+        ("x", '{\n  "token": "x",\n  "host": "https://ci.example.org/",\n  "last": 1\n}'),
+        ("x", "host: ci.example.org"),
     ],
 )
 def test_a_parameter_that_moved_to_secrets_is_told_without_its_neighbours(name: str, value: str) -> None:
@@ -92,7 +100,9 @@ def test_a_parameter_that_moved_to_secrets_is_told_without_its_neighbours(name: 
         parameters.check_none_in_secrets(opened(name, value), [GATEWAY, DOMAIN], "secrets")
 
 
-@pytest.mark.parametrize("value", ["a token", "xci.example.org", "mail for ci.example.org"])
+@pytest.mark.parametrize(
+    "value", ["a token", "xci.example.org", "mail for ci.example.org", '{"auths": {\n"registry.ci.example.org": {\n"auth": "x"}}}']
+)
 def test_a_secret_is_no_parameter(value: str) -> None:
     parameters.check_none_in_secrets(opened("token", value), [DOMAIN, GATEWAY], "secrets")
 
@@ -106,6 +116,14 @@ def test_one_edit_changes_that_place_and_nothing_else(tree: Tree, tmp_path: Path
     parameters.edit(copy, place, old=DOMAIN.value, new="new.example")
     assert (copy / "instance.nix").read_text() == INSTANCE.replace('"ci.example.org"', '"new.example"')
     assert (copy / "docs/install.md").read_text() == "Point ci.example.org at it.\n"
+
+
+def test_bytes_that_are_no_utf_8_survive_an_edit(tree: Tree, tmp_path: Path) -> None:
+    text = b'# F\xfcr alle\n{ domain = "ci.example.org"; }\n'
+    place = parameters.definition(tree.commit({"instance.nix": text, "logo.png": b"\0ci.example.org"}), DOMAIN)
+    (tmp_path / "instance.nix").write_bytes(text)
+    parameters.edit(tmp_path, place, old=DOMAIN.value, new="new.example")
+    assert (tmp_path / "instance.nix").read_bytes() == text.replace(b"ci.example.org", b"new.example")
 
 
 def test_an_edit_of_what_is_not_there_is_refused(tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import os
+import socket
 import subprocess
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler
@@ -18,6 +19,7 @@ from cleanroom.tables.base import SecretSource
 from cleanroom.tables.git import Credential, Forge
 from tests.unit.authority import Authority, tls_server
 from tests.unit.loopback import free_port
+from tests.unit.trees import Tree
 
 TOKEN = "t0ken-of-the-bot"
 FILES = {
@@ -264,3 +266,20 @@ def test_an_empty_tree_proves_nothing(tmp_path: Path) -> None:
     git(tmp_path, "commit", "--quiet", "--allow-empty", "--message", "empty")
     with pytest.raises(HarnessError, match="empty"):
         repository.fetch(str(tmp_path), "HEAD", tmp_path / "copy", forge=Forge()).entries()
+
+
+def test_a_forge_without_a_web_address_is_told_from_one_that_nobody_can_reach(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(repository, "_WEB", free_port())
+    assert not repository.listens("forge.example", forge=Forge(resolve={"forge.example": "127.0.0.1"}))
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        monkeypatch.setattr(repository, "_WEB", server.getsockname()[1])
+        assert repository.listens("forge.example", forge=Forge(resolve={"forge.example": "127.0.0.1"}))
+    with pytest.raises(OutOfReach, match="cannot tell whether the forge has a web address"):
+        repository.listens("forge.invalid", forge=Forge())
+
+
+def test_a_configuration_is_read_as_git_reads_it(tmp_path: Path) -> None:
+    tree = Tree(tmp_path / "tree")
+    assert tree.commit({"c": '[A "b"]\n\tC = "d;e" ; f\n[a "b"] c = g\n\th\n'}).settings("c") == (("a.b.c", "d;e"), ("a.b.c", "g"), ("a.b.h", ""))
+    with pytest.raises(HarnessError, match="git cannot read c"):
+        tree.commit({"c": "[a"}).settings("c")

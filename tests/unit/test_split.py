@@ -180,7 +180,7 @@ def lock(revision: str, url: str = URL) -> str:
     nodes = {
         "root": {"inputs": {"secrets": "secrets", "sops": "sops", "other": ["sops", "keys"]}},
         "sops": {"inputs": {"keys": ["secrets"]}},
-        "secrets": {"locked": {"type": "git", "rev": revision, "url": url}},
+        "secrets": {"locked": {"type": "git", "rev": revision, "url": url}, "original": {"type": "git", "url": url}},
     }
     return json.dumps({"nodes": nodes, "root": "root", "version": 7})
 
@@ -191,7 +191,7 @@ MODULES = '[submodule "keys"]\n\tpath = keys\n\turl = {url}\n[submodule "lib"]\n
 def consuming(base: Tree, means: str, revision: str, url: str = URL) -> Repository:
     if means == "submodule":
         return base.commit({".gitmodules": MODULES.format(url=url)}, submodules={"keys": revision, "lib": "2" * 40})
-    return base.commit({"flake.lock": lock(revision, url)})
+    return base.commit({"flake.nix": f'{{ inputs.secrets.url = "git+{url}"; }}', "flake.lock": lock(revision, url)})
 
 
 @pytest.mark.parametrize("means", ["flake-input", "submodule"])
@@ -209,11 +209,21 @@ def test_base_consumes_the_revision_under_test(tree: Tree, tmp_path: Path, means
         split.check_declared_means(base.commit({"flake.nix": "{ }"}), declared)
 
 
-@pytest.mark.parametrize("text", ["[submodule", '[submodule "a"]\n\tpath = a\n', b"\xff"], ids=["no list", "no url", "no text"])
-def test_submodules_that_cannot_be_read_mean_that_nobody_can_tell(tmp_path: Path, text: str | bytes) -> None:
+@pytest.mark.parametrize("text", ["[submodule", '[submodule "a"]\n\tpath = a\n'], ids=["no list", "no url"])
+def test_submodules_that_cannot_be_read_mean_that_nobody_can_tell(tmp_path: Path, text: str) -> None:
     base = Tree(tmp_path / "base").commit({".gitmodules": text}, submodules={"a": "1" * 40})
-    with pytest.raises(HarnessError, match="cannot read the submodules"):
+    with pytest.raises(HarnessError, match="cannot read"):
         split.check_declared_means(base, settings(consumed_as="submodule"))
+
+
+def test_submodules_are_read_as_git_reads_them(tmp_path: Path) -> None:
+    """A second URL behind a section's head, which other readers skip, is the one that counts."""
+    text = MODULES.format(url=URL) + '[SUBMODULE "keys"] url = https://forge.example/site/fork\n'
+    base = Tree(tmp_path / "base").commit({".gitmodules": text}, submodules={"keys": "1" * 40})
+    with pytest.raises(CheckFailed, match="1 submodules, 0 of them from"):
+        split.check_declared_means(base, settings(consumed_as="submodule"))
+    quoted = Tree(tmp_path / "quoted").commit({".gitmodules": MODULES.format(url=f'"{URL}" # ours')}, submodules={"keys": "1" * 40})
+    split.check_declared_means(quoted, settings(consumed_as="submodule"))
 
 
 def test_an_input_may_follow_another(tree: Tree, tmp_path: Path) -> None:
@@ -234,6 +244,17 @@ def test_a_forge_that_serves_anybody_is_told(tree: Tree, monkeypatch: pytest.Mon
     monkeypatch.setenv("FORGE_TOKEN", "a token of the bot")
     with pytest.raises(CheckFailed, match="lists the repository's branches"):
         split.check_stranger_refused(settings(url=str(tree.folder)), Forge())
+
+
+@pytest.mark.parametrize("url", ["git@forge.example:site/secrets.git", "ssh://git@forge.example:2222/site/secrets"])
+def test_a_repository_that_is_fetched_over_ssh_is_asked_for_at_the_forge_s_web_address_too(monkeypatch: pytest.MonkeyPatch, url: str) -> None:
+    monkeypatch.setattr(repository, "refusal", lambda door, **_: None if door == "https://forge.example/site/secrets" else "Permission denied")
+    monkeypatch.setattr(repository, "listens", lambda *_, **__: True)
+    with pytest.raises(CheckFailed, match="lists the repository's branches") as caught:
+        split.check_stranger_refused(settings(url=url), Forge())
+    assert caught.value.where == "https://forge.example/site/secrets"
+    monkeypatch.setattr(repository, "listens", lambda *_, **__: False)
+    split.check_stranger_refused(settings(url=url), Forge())
 
 
 def test_a_credential_must_fetch_the_revision_under_test(tree: Tree, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
