@@ -72,4 +72,8 @@ def _write(reports: Path, cuts: dict[str, Cut], seconds: float) -> None:
 
 
 if __name__ == "__main__":
-    raise SystemExit(main(sys.argv[1:]))
+    try:
+        raise SystemExit(main(sys.argv[1:]))
+    except KeyboardInterrupt:
+        print("interrupted, before all was tried", file=sys.stderr)
+        raise SystemExit(130) from None

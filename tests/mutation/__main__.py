@@ -21,6 +21,7 @@ from typing import Any
 
 from tests.mutation import mutants
 from tests.mutation.trial import ROOT, attempt, attempt_until, path_of
+from tests.sabotage.lanes import ending_workers, leads_a_group
 
 #: What must not be wrong without anybody noticing, and the tests that are there to notice it (patterns below tests/, the quickest first).
 #: More would notice more: what survives is at most.
@@ -55,8 +56,12 @@ def main(arguments: list[str]) -> int:
         print(f"there is no such module; there are: {', '.join(MODULES)}", file=sys.stderr)
         return 2
     until = time.monotonic() + options.minutes * 60
-    with ProcessPoolExecutor(options.workers, multiprocessing.get_context("spawn")) as pool:
-        results = [_module(module, options, pool, until) for module in wanted]
+    with ProcessPoolExecutor(options.workers, multiprocessing.get_context("spawn"), initializer=leads_a_group) as pool, ending_workers():
+        try:
+            results = [_module(module, options, pool, until) for module in wanted]
+        except KeyboardInterrupt:
+            pool.shutdown(cancel_futures=True)
+            raise
     options.report.parent.mkdir(parents=True, exist_ok=True)
     options.report.write_text(json.dumps(results, indent=1))
     bad = [result["module"] for result in results if result["unexplained"] or len(result["survivors"]) > MOST * result["tried"]]
@@ -99,4 +104,8 @@ def _parser() -> argparse.ArgumentParser:
 
 
 if __name__ == "__main__":
-    raise SystemExit(main(sys.argv[1:]))
+    try:
+        raise SystemExit(main(sys.argv[1:]))
+    except KeyboardInterrupt:
+        print("interrupted, before all was tried", file=sys.stderr)
+        raise SystemExit(130) from None

@@ -6,6 +6,7 @@ Refuses: to touch a file of the tree.
 
 from __future__ import annotations
 
+import contextlib
 import importlib.abc
 import importlib.machinery
 import importlib.util
@@ -60,12 +61,16 @@ def attempt(module: str, number: int | None, tests: str, within: float) -> tuple
             status = _in_child(module, number, tests)
         finally:
             os._exit(status)
-    while (ended := os.waitpid(child, os.WNOHANG))[0] == 0:
-        if time.monotonic() - began > within:
+    try:
+        while (ended := os.waitpid(child, os.WNOHANG))[0] == 0:
+            if time.monotonic() - began > within:
+                return "timeout", time.monotonic() - began
+            time.sleep(0.02)
+    finally:
+        with contextlib.suppress(ProcessLookupError):
             os.killpg(child, signal.SIGKILL)
+        with contextlib.suppress(ChildProcessError):
             os.waitpid(child, 0)
-            return "timeout", time.monotonic() - began
-        time.sleep(0.02)
     return "survived" if ended[1] == 0 else "killed", time.monotonic() - began
 
 

@@ -100,4 +100,8 @@ def _tell_survivor(name: str, finding: Finding) -> None:
 
 
 if __name__ == "__main__":
-    raise SystemExit(main(sys.argv[1:]))
+    try:
+        raise SystemExit(main(sys.argv[1:]))
+    except KeyboardInterrupt:
+        print("interrupted, before all was tried", file=sys.stderr)
+        raise SystemExit(130) from None

@@ -35,6 +35,7 @@ C4 = "c4_cleanroom.feature"
 C5 = "c5_honest_evidence.feature"
 #: A run that is not over by then hangs, which is a finding of its own.
 _LONGEST_RUN = 900.0
+_LONGEST_CLEAN_UP = 90.0
 
 
 @dataclass(frozen=True)
@@ -165,6 +166,9 @@ class Bench:
                     suite.wait(0.05 if moment is not None else 1.0)
                 except subprocess.TimeoutExpired:
                     continue
+                except KeyboardInterrupt:
+                    suite.wait(_LONGEST_CLEAN_UP)  # it was interrupted as well, and cleans up
+                    raise
             output.seek(0)
             self.output = output.read()
         self._tail.read(self.reports)

@@ -1,15 +1,17 @@
 """Lanes: labs side by side, each with a process of its own that carries out one sabotage after another.
 
 Knows: the lab that is there (the first lane), how to copy it for the others, and that what needs no machine can share a lab.
-Refuses: to leave a lab of its own making behind, unless told to.
+Refuses: to leave a lab of its own making behind, unless told to; nor does a lane's work outlive whoever waits for it.
 """
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import multiprocessing
 import os
 import queue
+import signal
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
@@ -83,15 +85,46 @@ class Work(Generic[Job, Answer]):
                 troubles.append(problem)
 
         threads = [threading.Thread(target=drain, args=(lane,)) for lane in where]
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join()
+        with ending_workers():
+            for thread in threads:
+                thread.start()
+            try:
+                for thread in threads:
+                    thread.join()
+            except KeyboardInterrupt as problem:
+                troubles.insert(0, problem)
+                for thread in threads:
+                    thread.join()
         if troubles:
             raise troubles[0]
 
 
+@contextmanager
+def ending_workers() -> Iterator[None]:
+    """SIGINT and SIGTERM, whoever sends them, interrupt every process of `multiprocessing` that `leads_a_group`, and this one."""
+
+    def end(_number: int, _frame: object) -> None:
+        for worker in multiprocessing.active_children():
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(worker.pid or 0, signal.SIGINT)
+        raise KeyboardInterrupt
+
+    before = {number: signal.signal(number, end) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def leads_a_group() -> None:
+    """Called by a worker at its beginning: what it starts is interrupted together with it."""
+    os.setpgid(0, 0)
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
 def _enter(folder: str) -> None:
+    leads_a_group()
     os.environ["CLEANROOM_LAB"] = folder
 
 
