@@ -59,6 +59,7 @@ Feature: C3 - all secrets are in git, with one exception
     Given both repositories with every object of their histories
     Then no decrypted value lies in base's files
     And no decrypted value lies in any object of either repository
+    And the bootstrap key and the fetch credential lie in no object of either repository
 
   @w5
   Scenario: No secret leaked on the machine
@@ -74,6 +75,7 @@ Feature: C3 - all secrets are in git, with one exception
     Given a machine on which the guide was followed to its end
     When the run cleans up after itself
     Then no decrypted value lies in the suite's own reports
+    And the bootstrap key and the fetch credential lie in none of them
 
   @w5 @late
   Scenario: Every search saw everything

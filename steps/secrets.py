@@ -118,6 +118,12 @@ def values_not_in_histories(needles: Needles, in_git: GitPlaces) -> None:
     absence.check_absent(needles.values, in_git.histories)
 
 
+@then("the bootstrap key and the fetch credential lie in no object of either repository")
+def key_not_in_histories(needles: Needles, in_git: GitPlaces) -> None:
+    absence.check_absent(needles.key, in_git.histories)
+    absence.check_absent(needles.credential, in_git.histories)
+
+
 @then("no decrypted value lies in its Nix store, derivations included")
 def values_not_in_store(needles: Needles, on_machine: MachinePlaces) -> None:
     absence.check_absent(needles.values, on_machine.store)
@@ -146,6 +152,13 @@ def values_not_in_files(needles: Needles, on_machine: MachinePlaces, site: Site)
 @then("no decrypted value lies in the suite's own reports")
 def values_not_in_reports(needles: Needles, in_reports: ReportPlaces, tmp_path: Path) -> None:
     absence.check_absent(needles.values, in_reports.reports(tmp_path))
+
+
+@then("the bootstrap key and the fetch credential lie in none of them")
+def key_not_in_reports(needles: Needles, in_reports: ReportPlaces, tmp_path: Path) -> None:
+    reports = in_reports.reports(tmp_path)
+    absence.check_absent(needles.key, reports)
+    absence.check_absent(needles.credential, reports)
 
 
 @then("each place was listed by one means and scanned by another, and both met the same")

@@ -37,7 +37,7 @@ _KEY_FILE = "/var/lib/sops-nix/key.txt"
 #: The first question to the blank machine after its files were listed.
 _SEEN_BLANK = Moment("command", {"argv": ["docker", "info", "--format", "{{.Swarm.LocalNodeState}}"]})
 #: A block of the guide that sends 200 kB to where C3.3 lists no files.
-_SMUGGLED = "```sh operator\nhead -c 200000 /dev/urandom | ssh root@\"$MACHINE\" 'cat > /run/blob'\n```"
+_SMUGGLED = "```sh operator\nhead -c 200000 /dev/urandom | ssh root@\"$MACHINE\" 'cat > /var/log/blob'\n```"
 
 
 def _note(text: str) -> str:
@@ -262,6 +262,7 @@ SABOTAGES = (
         story="a secret was committed to base, and taken out again by the next commit",
         feature=FEATURE,
         reddens={IN_GIT: "drone/rpc_secret"},
+        may_redden={ON_MACHINE: "Nix keeps base's history in a cache of its own"},
         edit=_in_history,
         later=lambda trees: (trees.base / "docs/notes.md").unlink(),
     ),

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 
-from lab.names import BASE
+from lab.names import BASE, BOOTSTRAP_KEY, TOKEN
 from lab.repositories import bare
 from lab.state import State
 from lab.tools import run
 from lab.variant import Trees
 from tests.sabotage.bench import Bench, Sabotage
-from tests.sabotage.c3 import CREDENTIAL, DELIVERED, DOCUMENT, FEATURE, ON_MACHINE, ONE_KEY
+from tests.sabotage.c3 import CREDENTIAL, DELIVERED, DOCUMENT, FEATURE, IN_GIT, IN_REPORTS, ON_MACHINE, ONE_KEY
 from tests.sabotage.edits import GUIDE, after_rebuild, base, both
 
 _SECRET = "/run/secrets/drone/rpc_secret"
@@ -23,6 +24,21 @@ def _replaced(bench: Bench) -> Callable[[], object]:
     honest = run("git", f"--git-dir={bare(State.locate(), BASE)}", "show", "HEAD:docs/secrets.md")
     shown = run("git", f"--git-dir={forged}", "hash-object", "-w", "--stdin", stdin=honest.encode()).strip()
     run("git", f"--git-dir={forged}", "replace", run("git", f"--git-dir={forged}", "rev-parse", "HEAD:docs/secrets.md").strip(), shown)
+    return lambda: None
+
+
+def _key_committed(trees: Trees) -> None:
+    (trees.base / "docs/notes.md").write_bytes((State.locate().keys / BOOTSTRAP_KEY).read_bytes())
+
+
+def _branch_with_a_token(bench: Bench) -> Callable[[], object]:
+    forged = bare(State.locate(), BASE, owner=f"sabotage-{bench.sabotage.name}")
+    token = (State.locate().keys / TOKEN).read_bytes()
+    blob = run("git", f"--git-dir={forged}", "hash-object", "-w", "--stdin", stdin=b"machine git.cleanroom.test password " + token).strip()
+    tree = run("git", f"--git-dir={forged}", "mktree", stdin=f"100644 blob {blob}\tnetrc\n".encode()).strip()
+    someone = {"GIT_AUTHOR_NAME": "x", "GIT_AUTHOR_EMAIL": "x@x", "GIT_COMMITTER_NAME": "x", "GIT_COMMITTER_EMAIL": "x@x"}
+    commit = run("git", f"--git-dir={forged}", "commit-tree", tree, "-m", "wip", env={**os.environ, **someone}).strip()
+    run("git", f"--git-dir={forged}", "update-ref", "refs/heads/wip", commit)
     return lambda: None
 
 
@@ -43,6 +59,33 @@ SABOTAGES = (
         reddens={DOCUMENT: "secrets.md"},
         edit=base("docs/secrets.md", "Its public half is", "- **the registry's password**, typed in by whoever is there.\n\nIts public half is"),
         around=_replaced,
+    ),
+    Sabotage(
+        name="key-in-history",
+        story="the one key that is not in git was in git: somebody committed it, and took it out again",
+        feature=FEATURE,
+        options=("-k", "git"),
+        static=True,
+        reddens={IN_GIT: "bootstrap key"},
+        edit=_key_committed,
+        later=lambda trees: (trees.base / "docs/notes.md").unlink(),
+    ),
+    Sabotage(
+        name="token-on-a-branch",
+        story="a branch of base that nobody merged has the token in a script's configuration",
+        feature=FEATURE,
+        options=("-k", "git"),
+        static=True,
+        reddens={IN_GIT: "guide variable FORGE_TOKEN"},
+        around=_branch_with_a_token,
+    ),
+    Sabotage(
+        name="key-in-the-output",
+        story="a command of the guide prints the key in a disguise, and whoever records what it prints records that",
+        feature=FEATURE,
+        options=("-k", "reports"),
+        reddens={IN_REPORTS: "bootstrap key"},
+        edit=after_rebuild("{ printf 'traced: '; cat /var/lib/sops-nix/key.txt; } | base64 -w0"),
     ),
     Sabotage(
         name="secret-in-a-backup",
