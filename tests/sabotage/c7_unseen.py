@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from tests.sabotage.c7 import ANSWERED, ARCHITECTURE, DECISIONS, IN_GIT, LINKS, SECRETS, STATED, later, on_machine, static
-from tests.sabotage.edits import base
+from tests.sabotage.c7 import ANSWERED, ARCHITECTURE, ASKED, DECISIONS, IN_GIT, LINKS, SECRETS, STALE, STATED, later, on_machine, static
+from tests.sabotage.edits import GUIDE, base
 
 SABOTAGES = (
     static(
@@ -29,6 +29,36 @@ SABOTAGES = (
         "a later decision answers the same question otherwise",
         {ANSWERED: "flake-input and submodule"},
         base(DECISIONS, "**A service's root", "**Flake input or submodule?** Submodule.\n\n**A service's root"),
+    ),
+    static(
+        "stale-in-the-third-person",
+        "the guide tells what somebody else does with the certificate",
+        {STALE: "operator drops the certificate"},
+        later("Before the first boot the operator drops the certificate file in."),
+    ),
+    static(
+        "stale-without-a-blank",
+        "a command writes the certificate's file, and its arrow touches the path",
+        {STALE: "cat >/var/lib/ci-certs/live/fullchain.pem"},
+        later("```console example\n# cat >/var/lib/ci-certs/live/fullchain.pem\n```"),
+    ),
+    static(
+        "stale-not-in-git",
+        "a document says of the certificate alone that it is not in git",
+        {STALE: "certificate is not in git"},
+        base(ARCHITECTURE, "**A reboot**", "For now the wildcard certificate is not in git.\n\n**A reboot**"),
+    ),
+    static(
+        "precondition-below-another",
+        "a fourth thing is asked for in a list below one of the three",
+        {ASKED: "an account at the registry"},
+        base(GUIDE, "\nYou work at your own desk", "   - its file\n   - an account at the registry\n\nYou work at your own desk"),
+    ),
+    static(
+        "precondition-elsewhere",
+        "a fourth thing is asked for under another heading",
+        {ASKED: "the registry's mirror"},
+        base(GUIDE, "## 1. Deliver the key\n", "## Requirements\n\n- the registry's mirror\n\n## 1. Deliver the key\n"),
     ),
     on_machine(
         "unit-by-its-short-name",
