@@ -12,6 +12,9 @@ from cleanroom.tables.documents import Statement
 
 _CERTIFICATE = "certificate|certificates|cert|certs|fullchain*|privkey*|*.pem|*.crt"
 _BRING = "drop|copy|place|put|upload|transfer|paste|bring|install|deliver|supply|provide|scp"
+_PEOPLE = "operator|administrator|admin|he|she|somebody|someone|whoever|who"
+_BRINGS = "drops|copies|places|puts|uploads|transfers|pastes"
+_BRINGING = "dropping|uploading|pasting|hand-copying"
 _BROUGHT = "dropped|copied|placed|put|uploaded|transferred|pasted|brought|installed|delivered|supplied|provided"
 _BY_HAND = "by hand|manually|by the operator|by an operator|out of band|outside of git|outside git"
 _OPERATORS = "operator owned|operator supplied|operator provided|operator managed|owned by the operator|supplied by the operator"
@@ -28,6 +31,9 @@ _INTO_GIT = "(in|into|to) ... (sops|*.yaml|*-secrets|secrets repository|private 
 STALE: Mapping[str, Sequence[str]] = {
     "a certificate is dropped in": (
         f"{_BRING} ... {_CERTIFICATE}",
+        f"{_PEOPLE} ... {_BRINGS} ... {_CERTIFICATE}",
+        f"{_BRINGING} ... {_CERTIFICATE}",
+        f"{_CERTIFICATE} ... (is not in git|are not in git|never in git|outside of git|outside git)",
         f"{_CERTIFICATE} ... {_BROUGHT} ... ({_BY_HAND})",
         f"({_BY_HAND}) ... {_BROUGHT} ... {_CERTIFICATE}",
         f"({_OPERATORS}) ... {_CERTIFICATE}",
@@ -46,6 +52,7 @@ STALE: Mapping[str, Sequence[str]] = {
         f"(bound|tied|locked|pinned) to ... ({_HOST_KEY})",
         f"(only|solely|exclusively|nobody but) ({_THE_HOST}) (can|could|may|is able to) (decrypt|open|read)",
         f"(decrypted|opened|read|decryptable|readable|encrypted) ({_ONLY}) (by|with|to|for) ... ({_HOST_KEY}|host)",
+        f"(decrypted|opened|read|decryptable|readable|encrypted) (by|with|to|for) ... ({_HOST_KEY}) (only|alone)",
         "(infeasible by design|rebuild is infeasible|rebuild is impossible|rebuild is not possible|cannot be rebuilt|can not be rebuilt)",
     ),
 }
@@ -54,6 +61,8 @@ STALE: Mapping[str, Sequence[str]] = {
 EXCUSED: Mapping[str, Sequence[str]] = {
     "a certificate is dropped in": (
         f"{_BRING} ... {_CERTIFICATE} ... {_INTO_GIT}",
+        f"{_PEOPLE} ... {_BRINGS} ... {_CERTIFICATE} ... {_INTO_GIT}",
+        f"{_BRINGING} ... {_CERTIFICATE} ... {_INTO_GIT}",
         f"{_CERTIFICATE} ... {_BROUGHT} ... {_INTO_GIT}",
     ),
 }

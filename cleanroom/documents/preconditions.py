@@ -1,7 +1,8 @@
 """What the install guide asks for before it begins: DNS, the gateway, the age key, and nothing else.
 
 Knows: the section in which a guide says so, its list or table, and by which words an entry may call each of the three.
-Refuses: an entry that adds a word of its own to one of them, one that names none of them, and a further demand in the sentences around the list.
+Refuses: an entry that adds a word of its own to one of them, one that names none of them, a further demand in the sentences around the list or below
+an entry, and a second list under another heading that asks.
 """
 
 from __future__ import annotations
@@ -21,6 +22,10 @@ _ALLOWED: dict[str, tuple[str, frozenset[str]]] = {
     "gateway": ("gateway", frozenset({"tls", "sni", "external", "pass", "through", "passthrough"})),
     "age key": ("key", frozenset({"age", "bootstrap", "recovery", "file", "private", "its"})),
 }
+#: Other headings under which a guide asks for something, whatever a site calls its own.
+_ALSO = re.compile(r"\brequirements\b|\bwhat (?:\w+ ){0,2}you (?:\w+ ){0,2}need\b(?! to\b)", re.IGNORECASE)
+#: What is asked for wherever it is named and not denied.
+_FURTHER = "(account|accounts|password|passwords|licence|license|subscription|VPN|API key|certificate|certificates|cert|certs)"
 _FILLERS = frozenset({"the", "a", "an", "your", "one", "and", "of", "for", "this", "to"})
 #: What a thing is called ends where a mark stands; without one, where it is said what it does or where it is.
 _NAME_ENDS = re.compile(r"[:.,;(|]| - ")
@@ -77,7 +82,7 @@ def check_nothing_beside(document: Document, headings: Sequence[str]) -> None:
     """No sentence around the list, or behind the name of an entry, asks for anything more."""
     for piece in _section(document, headings):
         for sentence in phrases.sentences(piece) if piece.kind in {"text", "row"} else ():
-            for source in _DEMANDS:
+            for source in (*_DEMANDS, _FURTHER):
                 match = phrase(source).search(sentence.text)
                 if match and not phrases.denies(sentence, match, source):
                     seen = f"`{' '.join(sentence.text.split())[:160]}`"
@@ -86,7 +91,7 @@ def check_nothing_beside(document: Document, headings: Sequence[str]) -> None:
 
 
 def _section(document: Document, headings: Sequence[str]) -> tuple[Piece, ...]:
-    wanted = [phrase(each) for each in headings]
+    wanted = [*(phrase(each) for each in headings), _ALSO]
     return document.under(lambda heading: any(pattern.search(heading) for pattern in wanted))
 
 

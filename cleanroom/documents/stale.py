@@ -18,7 +18,9 @@ from cleanroom.documents.reading import Document, Piece
 from cleanroom.errors import CheckFailed, HarnessError
 
 #: Programs that move a file, in a command.
-_MOVES = re.compile(r"(?:^|[\s;&|(])(?:cp|mv|scp|sftp|rsync|install|tee|ln|cat\s*>)\s", re.IGNORECASE)
+_MOVES = re.compile(r"(?:^|[\s;&|('\"])(?:[\w./-]*/)?(?:(?:cp|mv|scp|sftp|rsync|install|tee|ln)\s|cat\s*>)", re.IGNORECASE)
+#: What stands before a file into which something is written.
+_WRITES = r"(?:>\s*|\bof=|-o\s*|--output[ =])[\"']?"
 _CERTIFICATE_FILE = re.compile(r"\b(?:certificates?|certs?|fullchain|privkey)\b|[\w/-]+\.(?:pem|crt)\b", re.IGNORECASE)
 _CERTIFICATE = "a certificate is dropped in"
 
@@ -71,7 +73,8 @@ def _told(sentence: phrases.Sentence, source: str, excuses: Sequence[str]) -> re
 def _moves(document: Document, piece: Piece, paths: Sequence[str]) -> Iterator[Find]:
     for number, line in enumerate(piece.text.splitlines()):
         about = any(path in line for path in paths) or _CERTIFICATE_FILE.search(line)
-        if about and _MOVES.search(line):
+        written = any(re.search(rf"{_WRITES}{re.escape(path)}", line) for path in paths)
+        if written or (about and _MOVES.search(line)):
             yield Find(_CERTIFICATE, f"{document.file}:{piece.line + number}", line.strip()[:160])
 
 

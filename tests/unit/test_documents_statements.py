@@ -117,6 +117,9 @@ def preconditions_of(markdown: str) -> None:
         guide(THREE).replace("## Before you begin", "## Prerequisites"),
         guide(THREE, before="Three things must be true; nothing else is needed."),
         guide(THREE, after="You work at your own desk."),
+        guide(THREE, after="## What you need to know\n\n- it takes ten minutes\n\n## If you need help\n\n- Ada"),
+        guide(THREE.replace("passes TLS on.", "passes TLS on and holds no certificate.")),
+        guide(THREE.replace("you hold it.", "you hold it.\n   - at `x`\n   - readable by you")),
     ],
 )
 def test_the_three_and_nothing_else(markdown: str) -> None:
@@ -139,6 +142,11 @@ def test_the_three_and_nothing_else(markdown: str) -> None:
         (guide(THREE.replace("passes TLS on.", "passes TLS on. Make sure that the registry is reachable.")), "Make sure"),
         (guide(THREE, after="A certificate is required."), "A certificate is required"),
         (guide(THREE, after="If nothing is there, you need a token."), "you need a token"),
+        (guide(THREE + "   - an account at the registry\n"), "an account at the registry"),
+        (guide(THREE.replace("you hold it.", "you hold it; a registry's password as well.")), "password as well"),
+        (guide(THREE, after="Bring the licence.\n\n"), "Bring the licence"),
+        (guide(THREE, after="## What else you need\n\n- a mirror of the registry"), "a mirror of the registry"),
+        (guide(THREE, after="## Requirements\n\n- 64 GiB"), "64 GiB"),
     ],
 )
 def test_a_further_precondition_or_a_missing_one_is_told(markdown: str, seen: str) -> None:
