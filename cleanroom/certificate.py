@@ -256,8 +256,8 @@ def _shown(address: str, host: str, port: int) -> str:
 
 
 def random_label() -> str:
-    """A host label that nobody has configured."""
-    return f"cleanroom-{secrets.token_hex(6)}"
+    """A host label that nobody has configured, nor could know for ours."""
+    return f"r{secrets.token_hex(6)}"
 
 
 def der_fingerprint(certificate: x509.Certificate) -> str:

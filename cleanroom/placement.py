@@ -14,6 +14,7 @@ from typing import Any
 from cleanroom.certificate import Pair
 from cleanroom.errors import CheckFailed, HarnessError, OutOfTime
 from cleanroom.machine import Machine
+from cleanroom.sighting.machine_sightings import DECRYPTED
 from cleanroom.site import Site
 from cleanroom.ssh import Result
 from cleanroom.tables.serving import Certificate
@@ -22,6 +23,7 @@ from cleanroom.wait import Waiting, wait_until
 
 _OTHERS = 0o007
 _GROUP_CHANGES = 0o030
+_PRIVATE_KEY = "PRIVATE KEY-----"
 _ACTIVATION_SECONDS = 600.0
 _ACTIVATE = ("/run/current-system/bin/switch-to-configuration", "test")
 
@@ -68,7 +70,7 @@ def check_files(machine: Machine, settings: Certificate, pair: Pair) -> None:
 
 
 def check_key_private(machine: Machine, settings: Certificate) -> None:
-    """Owner and group apart, nobody may read the key's file; the group may not change it."""
+    """Owner and group apart, nobody may read the key's file, nor any decrypted file with a private key in it; the group may not change it."""
     looked = machine.probe("stat", "--dereference", "--format=%a %U %G %F", "--", settings.key_path, ok=(0, 1))
     if not looked.ok:
         raise CheckFailed(f"{settings.key_path} is a file", seen=looked.complaint, where=machine.where)
@@ -77,6 +79,11 @@ def check_key_private(machine: Machine, settings: Certificate) -> None:
         seen = f"{kind}, mode {mode}, owner {owner}, group {group}"
         expected = f"{settings.key_path} is readable by its owner (or group) only"
         raise CheckFailed(expected, seen=seen, where=machine.where, advice="mode 0440 or less, where it is declared")
+    open_to_all = machine.probe("find", *DECRYPTED, "-type", "f", "-perm", "-004", ok=(0, 1)).text.splitlines()
+    found = machine.probe("grep", "-lF", "-e", _PRIVATE_KEY, "--", *open_to_all, ok=(0, 1)).text.splitlines() if open_to_all else []
+    if found:
+        seen, advice = f"everybody may read {', '.join(found)}", "mode 0440 or less; the certificate alone is for everybody"
+        raise CheckFailed("no decrypted private key is readable by others than its owner (or group)", seen=seen, where=machine.where, advice=advice)
 
 
 def check_carried(machine: Machine, site: Site, pair: Pair) -> None:

@@ -25,6 +25,8 @@ _INERT_SUFFIXES = {"", ".md", ".txt", ".rst"}
 _PLAIN_FILE = "100644"
 _SUBMODULE = "160000"
 _MODULES = ".gitmodules"
+#: What every sops file for age has, whatever its form.
+_SEALED = (b"ENC[AES256_GCM,", b"BEGIN AGE ENCRYPTED FILE")
 
 
 @dataclass(frozen=True)
@@ -145,11 +147,14 @@ def check_recipients(secrets: Repository) -> None:
 
 
 def check_bootstrap_recipient(secrets: Repository, identities: Sequence[vault.Identity]) -> None:
-    """The public half of the bootstrap key is a recipient of every file."""
-    ours = {identity.recipient for identity in identities}
+    """The bootstrap key is one key, and its public half is a recipient of every file."""
+    if len(identities) != 1:
+        seen, advice = f"its file holds {len(identities)}", "the claim is of one secret outside git: encrypt every file to one of them"
+        raise CheckFailed("the bootstrap key is one age key", seen=seen, where=_at(secrets), advice=advice)
+    ours = identities[0].recipient
     for path in sops_files(secrets):
-        if not ours & set(_inspect_or_fail(secrets, path).recipients):
-            seen = f"{path} is not for {' or '.join(sorted(ours))}"
+        if ours not in _inspect_or_fail(secrets, path).recipients:
+            seen = f"{path} is not for {ours}"
             raise CheckFailed("the bootstrap key's public half is a recipient of every file", seen=seen, where=_at(secrets), advice="sops updatekeys")
 
 
@@ -162,6 +167,16 @@ def check_declared_means(base: Repository, settings: Secrets) -> None:
         raise CheckFailed(expected, seen=seen, where=_lock_of(base, settings), advice=advice)
     if settings.consumed_as == "flake-input":
         flake.check_declared(base, settings.input)
+
+
+def check_no_copy(base: Repository, secrets: Repository) -> None:
+    """No file of base is a sops file for those whom secrets is for: what everybody can fetch is no place for it, and base would read it there."""
+    recipients = {recipient.encode() for path in sops_files(secrets) for recipient in _inspect_or_fail(secrets, path).recipients}
+    for entry in base.entries():
+        data = base.read(entry.path) if entry.mode != _SUBMODULE else b""
+        if all(mark in data for mark in _SEALED) and any(recipient in data for recipient in recipients):
+            seen, advice = f"{entry.path} is one", "remove it, and renew what is in it: it stays in the history"
+            raise CheckFailed("secrets are in the repository of secrets alone", seen=seen, where=_at(base), advice=advice)
 
 
 def check_locked(base: Repository, secrets: Repository, settings: Secrets) -> None:

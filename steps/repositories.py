@@ -68,8 +68,9 @@ def bootstrap_is_recipient(secrets: Repository, identities: list[vault.Identity]
 
 
 @then("base consumes secrets by the declared means, from the declared place")
-def base_consumes_secrets(base: Repository, site: Site) -> None:
+def base_consumes_secrets(base: Repository, secrets: Repository, site: Site) -> None:
     split.check_declared_means(base, site.secrets)
+    split.check_no_copy(base, secrets)
 
 
 @then("the revision that base has locked is the revision of secrets under test")

@@ -7,7 +7,10 @@ import re
 import shutil
 from collections.abc import Callable
 
-from lab.names import CANONICAL_HOST, DOMAIN, PROJECT, SECRETS
+import pyrage
+
+from cleanroom import vault
+from lab.names import BOOTSTRAP_KEY, CANONICAL_HOST, DOMAIN, PROJECT, SECRETS
 from lab.repositories import bare
 from lab.state import State
 from lab.variant import Trees
@@ -65,6 +68,25 @@ def _in_latin_1(trees: Trees) -> None:
     path = trees.base / "modules/drone.nix"
     text = path.read_text().replace('"drone.${instance.domain}"', f'"drone.${{"{DOMAIN}"}}"')
     path.write_bytes(f"# Für alle\n{text}".encode("latin-1"))
+
+
+def _copy_into_base(trees: Trees) -> None:
+    shutil.copy(trees.secrets / SOPS_FILE, trees.base / "copied.yaml")
+    trees.rewrite(trees.base / "modules/secrets.nix", '"${secrets}/secrets/secrets.yaml"', '"${../copied.yaml}"')
+
+
+def _two_keys(trees: Trees) -> None:
+    """The key file beside the site file; a second sops file that only the other key opens."""
+    other = pyrage.x25519.Identity.generate()
+    keys = trees.site_file.with_suffix(".txt")
+    keys.write_text((State.locate().keys / BOOTSTRAP_KEY).read_text() + f"{other}\n")
+    text, count = re.subn(r"(?m)^key_file = .*$", f'key_file = "{keys.name}"', trees.site_file.read_text())
+    assert count == 1
+    trees.site_file.write_text(text)
+    (trees.secrets / "other").mkdir()
+    (trees.secrets / "other/more.yaml").write_bytes(vault.encrypt({"more": "a secret of its own"}, recipients=[str(other.to_public())]))
+    rules = trees.secrets / ".sops.yaml"
+    rules.write_text(rules.read_text() + f"  - path_regex: ^other/\n    age: {other.to_public()}\n")
 
 
 def _open_to_all(_bench: Bench) -> Callable[[], object]:
@@ -162,6 +184,25 @@ SABOTAGES = (
         reddens={RECIPIENTS: "has exactly the recipients", AUTHENTIC: "no key given is a recipient"},
         may_redden=_SEALED,
         edit=reseal(lambda _tree: None, recipients=lambda found: found[1:]),
+    ),
+    Sabotage(
+        name="two-keys-in-one-file",
+        story="the bootstrap key's file holds two keys, and some secrets are for the one, some for the other",
+        feature=FEATURE,
+        options=STATIC,
+        static=True,
+        reddens={RECIPIENTS: "one age key"},
+        edit=_two_keys,
+    ),
+    Sabotage(
+        name="secrets-copied-into-base",
+        story="base carries a copy of the sops file, for everybody to have, and reads that",
+        feature=FEATURE,
+        options=STATIC,
+        static=True,
+        reddens={LOCKED: "copied.yaml"},
+        may_redden={PARAMETERS: "the copy names its recipients, which are parameters"},
+        later=_copy_into_base,
     ),
     Sabotage(
         name="lock-left-behind",

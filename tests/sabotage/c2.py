@@ -61,6 +61,11 @@ def _other_key(pair: dict[str, Any]) -> None:
     pair["privkey"] = Authority("another").issue(f"*.{DOMAIN}", days=90)[1].decode()
 
 
+_combined = both(
+    reseal(lambda tree: tree["certificate"].update(combined=tree["certificate"]["fullchain"] + tree["certificate"]["privkey"])),
+    base("modules/certificate.nix", "  sops.secrets = {\n", '  sops.secrets = {\n    "certificate/combined".mode = "0444";\n'),
+)
+
 #: Whether the certificate that was decrypted is another than the one that is installed, in the words of install-secrets.
 _IS_ANOTHER = '(LINK / "certificate/fullchain").exists() and (LINK / "certificate/fullchain").read_bytes() != values["certificate/fullchain"]'
 
@@ -160,6 +165,14 @@ SABOTAGES = (
         feature=FEATURE,
         reddens={FILES: "privkey.pem"},
         edit=base("modules/certificate.nix", 'mode = "0440";', 'mode = "0444";'),
+    ),
+    Sabotage(
+        name="key-in-another-file",
+        story="a secret for another program holds certificate and key together, and everybody on the machine may read it",
+        feature=FEATURE,
+        options=("-k", "files"),
+        reddens={FILES: "certificate/combined"},
+        edit=_combined,
     ),
     Sabotage(
         name="file-touched-up",

@@ -66,3 +66,18 @@ def test_a_key_that_is_no_file_is_told(machine: Machine, installed: Certificate,
     (tmp_path / "privkey").mkdir(mode=0o400)
     with pytest.raises(CheckFailed, match="directory"):
         placement.check_key_private(machine, installed)
+
+
+def test_a_private_key_in_another_decrypted_file_that_everybody_may_read_is_told(
+    machine: Machine, installed: Certificate, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(placement, "DECRYPTED", (str(tmp_path / "run"), str(tmp_path / "nowhere")))
+    (tmp_path / "run/1").mkdir(parents=True)
+    (tmp_path / "run/1/chain").write_bytes(CHAIN.reveal())
+    combined = tmp_path / "run/1/combined"
+    combined.write_bytes(CHAIN.reveal() + KEY.reveal())
+    combined.chmod(0o440)
+    placement.check_key_private(machine, installed)
+    combined.chmod(0o444)
+    with pytest.raises(CheckFailed, match="everybody may read .*/run/1/combined"):
+        placement.check_key_private(machine, installed)

@@ -175,6 +175,20 @@ def test_every_file_must_be_for_the_bootstrap_key(tree: Tree) -> None:
         split.check_bootstrap_recipient(tree.commit({**GOOD, "secrets/other.yaml": sops_file(VALUES, HOST)}), [BOOTSTRAP])
 
 
+def test_two_keys_in_one_file_are_not_one_key(tree: Tree) -> None:
+    with pytest.raises(CheckFailed, match=r"one age key\n.*holds 2"):
+        split.check_bootstrap_recipient(tree.commit(GOOD), [BOOTSTRAP, HOST])
+
+
+@pytest.mark.parametrize("form", [vault.Form.YAML, vault.Form.JSON, vault.Form.DOTENV])
+def test_a_sops_file_in_base_is_told_whatever_it_is_called(tree: Tree, tmp_path: Path, form: vault.Form) -> None:
+    secrets, base = tree.commit(GOOD), Tree(tmp_path / "base")
+    example = sops_file(VALUES, identity())
+    split.check_no_copy(base.commit({"tests/example.yaml": example, "instance.nix": BOOTSTRAP.recipient}, submodules={"lib": "1" * 40}), secrets)
+    with pytest.raises(CheckFailed, match=r"docs/notes\.md is one"):
+        split.check_no_copy(base.commit({"docs/notes.md": sops_file({"token": "another"}, BOOTSTRAP, form=form)}), secrets)
+
+
 def lock(revision: str, url: str = URL) -> str:
     """Base's lock: `secrets` is an input of its own, `other` follows what `sops` has under the name `keys`, which follows `secrets`."""
     nodes = {
