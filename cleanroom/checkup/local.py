@@ -117,7 +117,9 @@ def _readable(path: Path) -> str:
 
 def _age_key(path: Path) -> str:
     found = len(vault.load_identities(path))
-    return f"{found} {'identity' if found == 1 else 'identities'}"
+    if found != 1:
+        raise BadInput(f"holds {found} identities", where=str(path), advice="the claim is of one key")
+    return "1 identity"
 
 
 def _ed25519(path: Path) -> str:

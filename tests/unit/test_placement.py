@@ -79,5 +79,5 @@ def test_a_private_key_in_another_decrypted_file_that_everybody_may_read_is_told
     combined.chmod(0o440)
     placement.check_key_private(machine, installed)
     combined.chmod(0o444)
-    with pytest.raises(CheckFailed, match="everybody may read .*/run/1/combined"):
+    with pytest.raises(CheckFailed, match=r"everybody may read .*/run/1/combined"):
         placement.check_key_private(machine, installed)

@@ -84,6 +84,8 @@ def spoil(folder: Path, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
             (folder / "keys" / "bootstrap.txt").chmod(0o644)
         case "no age key":
             private(folder / "keys" / "bootstrap.txt", "not a key\n")
+        case "two age keys":
+            private(folder / "keys" / "bootstrap.txt", IDENTITY * 2)
         case "no token":
             monkeypatch.delenv("FORGE_TOKEN")
         case "another's key":
@@ -103,6 +105,7 @@ def spoil(folder: Path, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
         ("missing", "incus.client_certificate", "no such file"),
         ("readable", "bootstrap.key_file", "others on this machine can read"),
         ("no age key", "bootstrap.key_file", "age identity"),
+        ("two age keys", "bootstrap.key_file", "holds 2 identities"),
         ("no token", "secrets.credential.token", "empty"),
         ("another's key", "incus.client_key", "does not belong"),
         ("no certificate", "incus.server_certificate", "no certificate in PEM"),
