@@ -114,6 +114,16 @@ def _touch_up(bench: Bench) -> Callable[[], object]:
     return lambda: there('cp -p /root/kept "$file" && rm /root/kept')
 
 
+def _etc_by_hand(bench: Bench) -> Callable[[], object]:
+    def there(command: str) -> str:
+        return bench.incus("exec", CANONICAL_HOST, "--project", PROJECT, "--", "sh", "-c", command)
+
+    there(
+        'cp -a "$(readlink -f /etc/static)" /root/etc && echo "# by hand" >> /root/etc/ssh/sshd_config.d/20-cc-ci.conf && ln -sfn /root/etc /etc/static'
+    )
+    return lambda: there("ln -sfn $(readlink -f /run/current-system)/etc /etc/static && rm -r /root/etc")
+
+
 SABOTAGES = (
     Sabotage(
         name="script-among-secrets",
@@ -375,6 +385,15 @@ SABOTAGES = (
         own_site=True,
         reddens={DRIFT: "nixos-system-"},
         around=_drift,
+    ),
+    Sabotage(
+        name="canonical-etc-by-hand",
+        story="the canonical host's system is the flake's, and its /etc leads to a copy that somebody has edited",
+        feature=FEATURE,
+        options=("-k", "drifted"),
+        own_site=True,
+        reddens={DRIFT: "/root/etc"},
+        around=_etc_by_hand,
     ),
     Sabotage(
         name="canonical-store-touched-up",
