@@ -118,9 +118,8 @@ def _etc_by_hand(bench: Bench) -> Callable[[], object]:
     def there(command: str) -> str:
         return bench.incus("exec", CANONICAL_HOST, "--project", PROJECT, "--", "sh", "-c", command)
 
-    there(
-        'cp -a "$(readlink -f /etc/static)" /root/etc && echo "# by hand" >> /root/etc/ssh/sshd_config.d/20-cc-ci.conf && ln -sfn /root/etc /etc/static'
-    )
+    there("cp -a $(readlink -f /etc/static) /root/etc && echo '# by hand' >> /root/etc/ssh/sshd_config.d/20-cc-ci.conf")
+    there("ln -sfn /root/etc /etc/static")
     return lambda: there("ln -sfn $(readlink -f /run/current-system)/etc /etc/static && rm -r /root/etc")
 
 
