@@ -6,6 +6,7 @@ Refuses: to judge by one fact alone - a failed activation, too, points /run/curr
 
 from __future__ import annotations
 
+from cleanroom import closure
 from cleanroom.errors import CheckFailed, OutOfTime
 from cleanroom.machine import Machine, SwarmService
 from cleanroom.repository import Repository
@@ -24,16 +25,19 @@ def toplevel(machine: Machine, base: Repository, attribute: str) -> str:
 
 
 def check_system(machine: Machine, base: Repository, attribute: str) -> None:
-    """The running system is the flake's toplevel."""
+    """The running system is the flake's toplevel, by its name and by what lies there."""
     expected, seen = toplevel(machine, base, attribute), machine.current_system()
     if seen != expected:
         raise CheckFailed(f"/run/current-system is {expected}", seen=seen, where=machine.where)
+    closure.check_unaltered(machine, seen)
 
 
 def check_generation(throwaway: Throwaway) -> None:
     """A generation beside the image's own exists, and it is the one that runs."""
     machine = throwaway.machine
     now, running = machine.generations(), machine.current_system()
+    if any(path.startswith(f"{running}/") for path in throwaway.files or ()):
+        raise CheckFailed("a system that the guide built", seen=f"{running} lay on the blank machine already", where=machine.where)
     new = {name: system for name, system in now.items() if name not in throwaway.blank.generations}
     if running not in new.values():
         raise CheckFailed("a new system generation, running", seen=f"new: {sorted(new) or 'none'}, running: {running}", where=machine.where)
@@ -58,14 +62,19 @@ def check_reconciled(machine: Machine, site: Site) -> None:
             raise CheckFailed(f"{oneshot.unit} converges within {oneshot.within:.0f} s", seen=f"it took {unit.seconds:.0f} s", where=machine.where)
 
 
-def check_services(machine: Machine, site: Site) -> None:
-    """Each swarm service that the site names has the replicas it should have, and the swarm wants as many as the site says."""
+def check_services(machine: Machine, site: Site, *, others: bool = True) -> None:
+    """Each swarm service that the site names has the replicas it should have, and the swarm wants as many as the site says.
+
+    `others`: each that it does not name has what the swarm itself wants. (A CI server at work has some that come and go.)
+    """
     deadline = Deadline(max(service.within for service in site.service))
 
     def settled() -> dict[str, SwarmService] | Waiting:
         found = {service.name: service for service in machine.services()}
-        short = [service for service in site.service if _running(found, service) != service.replicas]
-        return Waiting(", ".join(f"{s.name}: {_running(found, s)} of {s.replicas} run" for s in short)) if short else found
+        short = [f"{s.name}: {_running(found, s)} of {s.replicas} run" for s in site.service if _running(found, s) != s.replicas]
+        unnamed = [found[name] for name in sorted(found.keys() - {service.name for service in site.service}) if others]
+        short += [f"{s.name}: {s.running} of {s.desired} run" for s in unnamed if s.running < s.desired]
+        return Waiting(", ".join(short)) if short else found
 
     try:
         found = wait_until(settled, what="the replicas", within=deadline.left, where=machine.where, record=machine.record)

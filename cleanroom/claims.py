@@ -63,6 +63,11 @@ def limits(events: Sequence[Event]) -> list[str]:
         "Incus tells nobody of SFTP sessions (incus file push): what one of those changed is seen only where a scenario looks.",
         "Whoever controls the hypervisor can deceive this run about everything that happens above it.",
     ]
+    lines += [
+        f"What our credential does not show is in no sum of memory: {one_line(event['hidden'])}."
+        for event in events
+        if event["kind"] == "memory-began" and event.get("hidden")
+    ]
     if not told.keyid:
         lines.insert(0, "Nobody signed this run: whoever holds its folder could have rewritten all of it.")
     if told.suite.get("dirty") or not told.suite.get("commit"):

@@ -17,6 +17,7 @@ from cleanroom.errors import CheckFailed, HarnessError
 from cleanroom.machine import Machine
 
 _CLOSURE_SECONDS = 300.0
+_VERIFY_SECONDS = 900.0
 
 
 @dataclass(frozen=True)
@@ -74,12 +75,23 @@ def check_equal(expected: Closure, seen: Closure, *, where: str) -> None:
             raise CheckFailed(f"{path}: {_describe(one, other)}", seen=_describe(other, one), where=where)
 
 
+def check_unaltered(machine: Machine, system: str) -> None:
+    """The store holds what the machine's Nix database says of a system's closure: a path's name tells what was built, not what lies there."""
+    verified = machine.probe("nix", "store", "verify", "--recursive", "--no-trust", system, ok=(0, 1), within=_VERIFY_SECONDS)
+    if not verified.ok:
+        told = [line for line in verified.stderr.decode(errors="replace").splitlines() if not line.startswith("checking ")]
+        seen, advice = told[0] if told else verified.complaint, "nix store repair; and who changed it?"
+        raise CheckFailed("every store path holds what the database says", seen=seen, where=machine.where, advice=advice)
+
+
 def check_same_system(one: Machine, other: Machine) -> None:
-    """Two machines run the same system: same path, same closure, hash for hash."""
+    """Two machines run the same system: same path, same closure, hash for hash, and what lies there is it."""
     systems = one.current_system(), other.current_system()
     if systems[0] != systems[1]:
         raise CheckFailed(f"{other.where} runs {systems[0]}", seen=systems[1], where=other.where)
     check_equal(of(one, systems[0]), of(other, systems[1]), where=other.where)
+    for machine in (one, other):
+        check_unaltered(machine, systems[0])
 
 
 def _describe(path: StorePath | None, other: StorePath | None) -> str:

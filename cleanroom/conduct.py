@@ -7,6 +7,7 @@ Refuses: an empty record, and any command whose purpose does not excuse it.
 from __future__ import annotations
 
 import hashlib
+import re
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
@@ -20,6 +21,8 @@ from cleanroom.machine import Machine
 from cleanroom.probes import check_read_only
 
 KEY_VARIABLE = "BOOTSTRAP_KEY"
+#: Quoted text, an escaped character or a comment of a shell's: the first of them that begins.
+_QUOTED_OR_COMMENT = re.compile(r"""'[^']*'|"(?:\\.|[^"\\])*"|\\.|(?<!\S)\#[^\n]*""", re.DOTALL)
 _ACCESS = ("/root/.ssh", "/root/.ssh/authorized_keys")
 
 
@@ -97,13 +100,15 @@ def check_trials(ledger: Ledger, machine: Machine) -> None:
 
 
 def check_key_bringer(installation: Installation) -> None:
-    """The key appeared right after a command of the guide whose text names it."""
+    """The key appeared right after a command of the guide that names it, at the side where the name leads to it, and not in a comment alone."""
     command = installation.key_brought_by
     if command is None:
         seen = "it was there after no command of the guide"
         raise CheckFailed("the bootstrap key arrives by a command of the guide", seen=seen, where=installation.guide.file)
-    if KEY_VARIABLE not in command.text:
-        raise CheckFailed(f"the command that brings the key names ${KEY_VARIABLE}", seen=f"the key was there after {command}", where=command.where)
+    said = _QUOTED_OR_COMMENT.sub(lambda match: "" if match[0].startswith("#") else match[0], command.text)
+    if command.place != "operator" or not re.search(rf"\$\{{?{KEY_VARIABLE}\b", said):
+        expected = f"the command that brings the key names ${KEY_VARIABLE}, at the operator's side"
+        raise CheckFailed(expected, seen=f"the key was there after {command}", where=command.where)
 
 
 def check_key(machine: Machine, key_file: Path, path: str) -> None:
@@ -120,13 +125,17 @@ def check_key(machine: Machine, key_file: Path, path: str) -> None:
 
 
 def check_deliveries(ledger: Ledger, machine: Machine) -> None:
-    """The hypervisor put nothing into the machine but the public key by which the suite gets in."""
+    """The hypervisor put nothing into the machine but the public key by which the suite gets in: no file, and no disk beside the machine's own."""
     ours = Counter(event["path"] for event in ledger.of("hypervisor") if event["action"] == "push" and event["instance"] == machine.name)
     told = Counter(_pushed(event) for event in ledger.of("lifecycle") if event["instance"] == machine.name)
     strange = sorted({path for path in (ours | told) if path and (path not in _ACCESS or told[path] > ours[path])})
     if strange:
         expected = "nothing but the suite's public key is put into the machine beside the guide"
         raise CheckFailed(expected, seen=f"pushed through the hypervisor: {', '.join(strange)}", where=machine.where)
+    disks = [disk for event in ledger.of("machine") if event["name"] == machine.name for disk in event.get("disks", ())]
+    if disks:
+        expected, advice = "the machine has no disk but its own", "what a profile mounts came neither from git nor by the guide: incus.profiles"
+        raise CheckFailed(expected, seen=", ".join(disks), where=machine.where, advice=advice)
 
 
 def _pushed(event: Event) -> str:

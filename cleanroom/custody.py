@@ -13,7 +13,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from cleanroom import marks
-from cleanroom.errors import CheckFailed, HarnessError
+from cleanroom.errors import CheckFailed, HarnessError, OutOfTime
 from cleanroom.hypervisor import Hypervisor
 from cleanroom.incus.door import Credential
 from cleanroom.incus.events import listen
@@ -22,6 +22,9 @@ from cleanroom.machine import Machine
 from cleanroom.wait import Waiting, wait_until
 
 _ACCEPTED = re.compile(r"Accepted (\S+) for (\S+) from (\S+) port (\d+) ssh2(?:: \S+ (SHA256:\S+))?")
+#: PAM's word for a session of sshd's, by the process that has let somebody in; sshd's own word is of the same process.
+_OPENED = re.compile(r"\[(\d+)\]: pam_unix\(sshd:session\): session opened for user (\S+)")
+_PROCESS = re.compile(r"\[(\d+)\]: Accepted ")
 _ARRIVAL_SECONDS = 10.0
 
 
@@ -148,13 +151,26 @@ def _told(event: Event) -> str:
     return f"{event['action']} {path}" if path else str(event["action"])
 
 
+def _of_sshd(machine: Machine) -> list[str]:
+    """What the machine's journal has from sshd, earlier boots too."""
+    identifiers = ("--identifier=sshd", "--identifier=sshd-session", "--identifier=sshd-auth")
+    return machine.probe("journalctl", "--no-pager", "--output=short-unix", *identifiers).text.splitlines()
+
+
 def logins(machine: Machine) -> list[Login]:
-    """Every log-in that the machine's journal tells of, earlier boots too; raises `HarnessError` if it tells of none: we are logged in."""
-    lines = machine.probe("journalctl", "--no-pager", "--output=cat", "--identifier=sshd", "--identifier=sshd-session", "--identifier=sshd-auth").text
-    found = [Login(m[1], m[2], m[3], int(m[4]), m[5] or "") for m in map(_ACCEPTED.search, lines.splitlines()) if m]
+    """Every log-in that the machine's journal tells of; raises `HarnessError` if it tells of none: we are logged in."""
+    found = [Login(m[1], m[2], m[3], int(m[4]), m[5] or "") for m in map(_ACCEPTED.search, _of_sshd(machine)) if m]
     if not found:
         raise HarnessError("the machine's journal tells of no log-in at all, though we are logged in", where=machine.where)
     return found
+
+
+def _hushed(machine: Machine) -> list[str]:
+    """Users of sessions that PAM saw sshd open, and of whose log-in sshd itself told nobody."""
+    lines = _of_sshd(machine)
+    opened = [(m[1], m[2]) for m in map(_OPENED.search, lines) if m]
+    left = Counter(process for process, _ in opened) - Counter(m[1] for m in map(_PROCESS.search, lines) if m)
+    return [f"a session of {user} that sshd (process {process}) told nobody of" for process, user in opened if process in left]
 
 
 def record_logins(ledger: Ledger, machine: Machine) -> None:
@@ -171,13 +187,39 @@ def check_events(ledger: Ledger, watch: Watch) -> None:
 
 
 def check_logins(ledger: Ledger, machine: Machine) -> None:
-    """Every log-in on the machine, in any boot, is one that this run made: same port, same key."""
+    """Every log-in on the machine, in any boot, is one that this run made: same port, same key.
+
+    We log in once more to ask, and each log-in of the suite's own must be told: a journal that lacks one was emptied, or is not written any more.
+    """
+    machine.ssh.close()
+    untold = _untold(ledger, machine)
     record_logins(ledger, machine)
     ours = {(event["port"], event["key"]) for event in ledger.of("ssh-login")}
     seen = [Login(e["method"], e["user"], e["address"], e["port"], e["key"]) for e in ledger.of("login") if e["machine"] == machine.name]
-    strange = sorted({str(login) for login in seen if (login.port, login.key) not in ours})
+    strange = sorted({str(login) for login in seen if (login.port, login.key) not in ours}) + _hushed(machine)
     if strange:
         raise CheckFailed("every log-in is one of this run", seen="; ".join(strange), where=machine.where)
+    if untold:
+        problem = f"cannot tell who logged in: the machine's journal lacks {len(untold)} of this run's own log-ins, from port {min(untold)}"
+        raise HarnessError(problem, where=machine.where, advice="was it emptied? does sshd still tell of log-ins (LogLevel INFO)?")
+
+
+def _untold(ledger: Ledger, machine: Machine) -> set[int]:
+    """Ports of the suite's own log-ins that the journal does not tell of; the latest gets a moment to arrive there."""
+
+    def missing() -> set[int]:
+        told = {login.port for login in logins(machine)} | {event["port"] for event in ledger.of("login") if event["machine"] == machine.name}
+        ours = (event for event in ledger.of("ssh-login") if event["by"] == "suite" and event["address"] == machine.ssh.address)
+        return {event["port"] for event in ours} - told
+
+    def all_told() -> bool | Waiting:
+        return Waiting(f"{len(ports)} missing") if (ports := missing()) else True
+
+    try:
+        wait_until(all_told, what="the journal to tell of our own log-ins", within=_ARRIVAL_SECONDS, where=machine.where, record=ledger.record)
+    except OutOfTime:
+        return missing()
+    return set()
 
 
 def check_gone(ledger: Ledger, instance: str) -> None:

@@ -14,6 +14,7 @@ from pathlib import Path
 from cleanroom import declared, repository
 from cleanroom.errors import BadInput, CheckFailed, HarnessError
 from cleanroom.guide import Command, Guide
+from cleanroom.hypervisor import Hypervisor
 from cleanroom.ledger import Ledger
 from cleanroom.machine import Machine
 from cleanroom.sighting import machine_files
@@ -33,6 +34,8 @@ _OWN = {
 _MEMORY = ("/run", "/dev/shm")  # noqa: S108 - to be looked at
 #: What a log-in makes in memory, and what we do.
 _OURS_IN_MEMORY = ("/run/user", "/run/sudo", "/run/lock", "/run/cleanroom-")
+#: What Incus itself brings to the agent in a virtual machine.
+_OF_THE_AGENT = {"agent:config", "cloud-init:config"}
 #: Where files come and go on a machine with nobody at it.
 _PASSING = (
     "/run/",
@@ -110,6 +113,17 @@ def look(machine: Machine, paths: Sequence[str]) -> tuple[dict[str, File], dict[
         if machine.exists(path):
             files |= machine_files.inventory(machine, (path,), {})
     return files, without
+
+
+def disks(hypervisor: Hypervisor, name: str) -> list[str]:
+    """A machine's disks, those of its profiles too, but for its own root and what Incus itself brings."""
+    devices = hypervisor.look(f"instances/{name}").get("expanded_devices") or {}
+    brought = {
+        name: device
+        for name, device in devices.items()
+        if device.get("type") == "disk" and device.get("path") != "/" and device.get("source") not in _OF_THE_AGENT
+    }
+    return [f"{name} ({device.get('source')} at {device.get('path')})" for name, device in sorted(brought.items())]
 
 
 def check_nothing_appeared(ledger: Ledger, machine: Machine) -> None:

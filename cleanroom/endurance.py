@@ -32,13 +32,16 @@ class State:
     store: frozenset[str]
     units: dict[str, str]
     tasks: frozenset[str]
+    #: Which link leads to the running system, and since when: every activation makes it anew, also one that changes nothing.
+    activated: str = ""
 
     @staticmethod
     def of(machine: Machine) -> State:
         tasks = frozenset(task for service in machine.services() for task in service.tasks)
         store = frozenset(machine.probe("nix", "path-info", "--all", within=_STORE_SECONDS).text.split())
         units = {name: invocation for name, invocation in machine.running_units().items() if not name.startswith(_PASSING)}
-        return State(machine.current_system(), store, units, tasks)
+        activated = machine.probe("find", "/run/current-system", "-maxdepth", "0", "-printf", "%i %C@").text
+        return State(machine.current_system(), store, units, tasks, activated)
 
 
 @dataclass(frozen=True)
@@ -59,8 +62,11 @@ class Repetition:
             return Repetition(installation, before, State.of(follower.machine))
 
     def check_nothing_built(self) -> None:
-        """It ended as documented, no store path is new, the system is the same."""
+        """It ended as documented and was a rebuild, no store path is new, the system is the same."""
         self.installation.demand_complete()
+        if self.after.activated == self.before.activated:
+            command = self.installation.outcomes[-1].command
+            self._fail("the guide's rebuild activates the system again", seen=f"{command} activated nothing", advice="guide.rebuild names another")
         new = sorted(self.after.store - self.before.store)
         if new or self.after.system != self.before.system:
             seen = f"{len(new)} new store paths {', '.join(new[:3])}; the system is {self.after.system}"
@@ -75,8 +81,8 @@ class Repetition:
         if ended or new:
             self._fail("a second rebuild restarts no swarm task", seen=f"{len(ended)} tasks ended, {len(new)} are new")
 
-    def _fail(self, expected: str, *, seen: str) -> None:
-        raise CheckFailed(expected, seen=seen, where=self.installation.machine.where)
+    def _fail(self, expected: str, *, seen: str, advice: str = "") -> None:
+        raise CheckFailed(expected, seen=seen, where=self.installation.machine.where, advice=advice)
 
 
 @dataclass(frozen=True)

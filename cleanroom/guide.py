@@ -9,6 +9,7 @@ Markdown is read by markdown-it-py (CommonMark); where one command ends and the 
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -20,6 +21,11 @@ from cleanroom import quantities
 from cleanroom.errors import BadInput
 
 Place = Literal["machine", "operator"]
+#: A tag of raw HTML: whether it closes, its name, what else it says.
+_TAG = re.compile(r"<(/?)([a-z][a-z0-9-]*)((?:\s[^<>]*?)?)(/?)>", re.IGNORECASE)
+_UNSEEN = {"template", "noscript", "iframe", "object", "select", "title"}
+_SAYS_UNSEEN = re.compile(r"\shidden\b|display\s*:\s*none|visibility\s*:\s*hidden", re.IGNORECASE)
+_ALONE = {"area", "base", "br", "col", "embed", "hr", "img", "input", "link", "meta", "source", "track", "wbr"}
 _SHELLS = {"sh", "bash", "shell"}
 _CONSOLES = {"console", "shell-session"}
 
@@ -65,7 +71,10 @@ class Guide:
 def parse(markdown: str, *, file: str, within: float) -> Guide:
     """Read a guide. `within` is the limit, in seconds, of a command that states none. Raises `BadInput` with file and line."""
     commands: list[Command] = []
+    unseen: list[str] = []
     for token in MarkdownIt("commonmark").parse(markdown):
+        for html in (each.content for each in (token, *(token.children or ())) if each.type in {"html_block", "html_inline"}):
+            unseen = _unseen(unseen, html)
         if token.type != "fence" or token.map is None:
             continue
         language, *words = token.info.split() or [""]
@@ -76,6 +85,8 @@ def parse(markdown: str, *, file: str, within: float) -> Guide:
         options = _options(words, where, within)
         if options is None:
             continue
+        if unseen:
+            raise BadInput("this block runs, and whoever reads the page does not see it", where=where, advice=f"it stands inside <{unseen[0]}>")
         place, limit, status = options
         split = _console if language in _CONSOLES else _statements
         found = [*split(token.content, token.map[0] + 2, file)]
@@ -89,6 +100,18 @@ def parse(markdown: str, *, file: str, within: float) -> Guide:
             "the guide has no command to run", where=file, advice="a command stands in a fenced block whose language is sh, bash or console"
         )
     return Guide(file=file, commands=tuple(commands))
+
+
+def _unseen(within: list[str], html: str) -> list[str]:
+    """The elements that are open behind a piece of raw HTML, from the first that a browser does not show."""
+    elements = list(within)
+    for closes, name, says, alone in _TAG.findall(re.sub(r"<!--.*?(-->|\Z)", "", html, flags=re.DOTALL)):
+        tag = name.lower()
+        if closes and tag in elements:
+            del elements[len(elements) - 1 - elements[::-1].index(tag) :]
+        elif not closes and not alone and tag not in _ALONE and (elements or tag in _UNSEEN or _SAYS_UNSEEN.search(says)):
+            elements.append(tag)
+    return elements
 
 
 def _options(words: list[str], where: str, within: float) -> tuple[Place, float, int] | None:

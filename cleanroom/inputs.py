@@ -18,6 +18,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 
+from cleanroom import nix_signature
 from cleanroom.errors import CheckFailed, HarnessError
 from cleanroom.guide import Guide
 from cleanroom.installation import Follower, Installation
@@ -77,10 +78,11 @@ def _stock(machine: Machine, base: Repository, before: frozenset[str]) -> dict[s
     made = set(machine.probe("nix-store", "--query", "--requisites", "--include-outputs", derivation, within=_STORE_SECONDS).text.split())
     beside = {path for path, facts in new.items() if path not in made and (facts.get("ultimate") or path.endswith(".drv"))}
     known = made | beside | {source["path"] for source in sources}
+    keys = machine.probe("nix", "config", "show", "trusted-public-keys").text.split()
     fetched: dict[str, list[str]] = {}
     for path, facts in sorted(new.items()):
-        for signature in facts.get("signatures") or ():
-            fetched.setdefault(signature.partition(":")[0], []).append(path)
+        for signer in nix_signature.signers(path, facts, keys):
+            fetched.setdefault(signer, []).append(path)
     return {
         "paths": len(new),
         "for_the_system": len([path for path in new if path in made]),

@@ -68,7 +68,7 @@ class Unit:
 
 @dataclass(frozen=True)
 class SwarmService:
-    """One swarm service: how many tasks run, how many it wants, and the identities of the running ones."""
+    """One swarm service: how many tasks run, how many it wants to keep running (a job: none), and the identities of the running ones."""
 
     name: str
     running: int
@@ -207,7 +207,8 @@ class Machine:
                 self.probe("docker", "service", "ps", "--no-trunc", "--filter", "desired-state=running", "--format", "{{json .}}", row["Name"]).text
             )
             running = tuple(task["ID"] for task in tasks if str(task["CurrentState"]).startswith("Running"))
-            desired = int(str(row["Replicas"]).split()[0].split("/")[1])
+            ends = str(row.get("Mode", "")).endswith("job")
+            desired = 0 if ends else int(str(row["Replicas"]).split()[0].split("/")[1])
             services.append(SwarmService(name=row["Name"], running=len(running), desired=desired, tasks=running))
         return services
 

@@ -24,7 +24,7 @@ _FACES: dict[str, tuple[tuple[str, ...], ...]] = {
         ("service", "ls"), ("service", "ps"), ("service", "inspect"), ("secret", "ls"), ("secret", "inspect"), ("config", "ls"),
         ("config", "inspect"),
     ),
-    "nix": (("eval",), ("path-info",), ("--version",), ("store", "verify")),
+    "nix": (("eval",), ("path-info",), ("config", "show"), ("--version",), ("store", "verify")),
     "ip": (("-json", "address", "show"), ("-json", "route", "show")),
 }  # fmt: skip
 #: Programs that look only if they begin with certain words, and take no option beyond certain others.

@@ -28,21 +28,22 @@ class Outcome:
     lines: tuple[str, ...]
     where: str
 
-    def line_of(self, name: str) -> str | None:
-        """The line that begins with a name, or None."""
-        return next((line for line in self.lines if re.match(rf"\W*{re.escape(name)}\b", line)), None)
+    def lines_of(self, name: str) -> list[str]:
+        """The lines that begin with a name."""
+        return [line for line in self.lines if re.match(rf"\W*{re.escape(name)}\b", line)]
 
     def check(self) -> None:
-        """Each named line is there and holds, none fails, and the command ended well."""
-        if not any(self.line_of(name) for name in self.settings.names):
+        """Each named line is there and holds, as often as it is there, and the command ended well."""
+        if not any(self.lines_of(name) for name in self.settings.names):
             seen = f"status {self.status}, {len(self.lines)} lines, none of them named"
             raise HarnessError(f"cannot tell whether the regression holds: {seen}", where=self.where, advice="[regression] command and names")
         for name in self.settings.names:
-            line = self.line_of(name)
-            if line is None:
+            lines = self.lines_of(name)
+            if not lines:
                 raise CheckFailed(f"the regression has a line for {name}", seen="it has none", where=self.where)
-            if _says(line, self.settings.failed) or not _says(line, self.settings.passed):
-                raise CheckFailed(f"the regression's {name} holds", seen=f"`{line[:_LINE]}`", where=self.where)
+            for line in lines:
+                if _says(line, self.settings.failed) or not _says(line, self.settings.passed):
+                    raise CheckFailed(f"the regression's {name} holds", seen=f"`{line[:_LINE]}`", where=self.where)
         if self.status != 0:
             raise CheckFailed("the regression ends with status 0", seen=f"status {self.status}", where=self.where)
 

@@ -7,6 +7,7 @@ Refuses: a machine that this run did not create, more than one, and one that wou
 
 from __future__ import annotations
 
+import fnmatch
 import socket
 import threading
 from contextlib import ExitStack
@@ -21,6 +22,7 @@ from cleanroom.machine import Machine
 from cleanroom.quantities import show_size, size
 from cleanroom.reuse import Recollection
 from cleanroom.run import CLEAN_UP, Run
+from cleanroom.sighting import machine_files
 from cleanroom.site import Site
 from cleanroom.ssh import KeyPair, Ssh
 from cleanroom.sweep import find, remove_one
@@ -96,6 +98,7 @@ class Room:
                 image=instance.image,
                 image_bytes=self.hypervisor.image_size(instance.image),
                 type=instance.type,
+                disks=delivery.disks(self.hypervisor, self.name),
                 address=address,
                 boot_id=machine.boot_id(),
                 host_key=machine.ssh.host_key,
@@ -223,13 +226,14 @@ class Room:
         paths = ("/run/secrets", "/run/secrets.d", "/run/secrets-for-users", self.site.bootstrap.machine_path)
         certificate = (self.site.certificate.certificate_path, self.site.certificate.key_path)
         places = ("/root", "/etc", "/home", "/srv", "/opt", "/var/lib")
+        keys = _lines(machine, "grep", "-rlIsE", "-m1", "AGE-SECRET-KEY-1|^-----BEGIN [A-Z ]*PRIVATE KEY-----", *places)
         swarm = machine.swarm_state()
         blank = Blankness(
-            repositories=_lines(machine, "find", "/", "-xdev", "-name", ".git", "-o", "-name", "*.git", "-type", "d"),
+            repositories=machine_files.repositories(machine),
             swarm=swarm,
             containers=() if swarm == "no docker" else tuple(machine.containers()),
             present=tuple(path for path in (*paths, *certificate, *self.site.blank.absent) if machine.exists(path)),
-            key_material=_lines(machine, "grep", "-rlIs", "-m1", "AGE-SECRET-KEY-1", *places),
+            key_material=tuple(path for path in keys if not any(fnmatch.fnmatchcase(path, place) for place in self.site.leaks.private_keys)),
             generations=machine.generations(),
             system=machine.current_system(),
         )

@@ -85,7 +85,7 @@ class Throwaway:
             self._fail("a blank machine takes part in no swarm", seen=f"swarm state {self.blank.swarm}")
 
     def check_no_secrets(self) -> None:
-        """None of the places where secrets, certificate and key belong exists yet, and no age key lies elsewhere."""
+        """None of the places where secrets, certificate and key belong exists yet, and no private key lies elsewhere but where the site says."""
         found = (*self.blank.present, *self.blank.key_material)
         if found:
             self._fail("no secret and no private key on a blank machine", seen=", ".join(found), advice="rebuild the image without it")

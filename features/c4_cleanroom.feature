@@ -68,8 +68,10 @@ Feature: C4 - a blank machine becomes cc-ci by its own guide
     And each reconcile unit converges within its limit
     And each swarm service has its replicas
     And each public endpoint answers over verified TLS as the site says
+    And the bridge accepts a webhook that is signed with git's secret
+    And the bridge refuses a webhook with a wrong signature, and one without any
 
-  @w5
+  @w5 @late
   Scenario: Nobody else touched it
     Given a machine on which the guide was followed to its end
     Then each of the hypervisor's events about it is an act of this run

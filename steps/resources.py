@@ -45,7 +45,9 @@ def the_canonical_host(canonical_host: Machine) -> None:
 @then("it has the size that the decisions record")
 def canonical_has_size(canonical_host: Machine, decided_sizes: dict[str, Decided], hypervisor: Hypervisor, site: Site) -> None:
     sizing.check_recorded(decided_sizes, canonical_host.name, file=site.resources.decisions)
-    sizing.check_applied({canonical_host.name: decided_sizes[canonical_host.name]}, hypervisor.instances(), file=site.resources.decisions)
+    decided = decided_sizes[canonical_host.name]
+    sizing.check_applied({canonical_host.name: decided}, hypervisor.instances(), file=site.resources.decisions)
+    resize.check_sees(hypervisor, canonical_host, decided.size)
 
 
 @then("no unit on it has failed, its units have converged, and its services have their replicas")

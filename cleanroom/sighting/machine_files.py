@@ -21,6 +21,8 @@ _KERNEL = {
     "proc", "pstore", "rpc_pipefs", "securityfs", "selinuxfs", "sysfs", "tracefs",
 }  # fmt: skip
 _SECONDS = 1800.0
+#: What git itself asks of a folder before it takes it for a repository (gitrepository-layout(5)).
+_OF_A_REPOSITORY = {"HEAD", "objects", "refs"}
 _FACTS = "%s %C@ %i %y %p\\0"
 
 
@@ -62,6 +64,21 @@ def inventory(machine: Machine, places: Sequence[str], without: Mapping[str, str
         size, changed, inode, kind, path = line.decode(errors="surrogateescape").split(" ", 4)
         files[path] = File(int(size), changed, inode, kind == "l")
     return files
+
+
+def repositories(machine: Machine) -> tuple[str, ...]:
+    """Every git repository, on every file system that holds files: by its name, or by what it consists of, whatever it is called."""
+    pruned = [word for path in not_files(machine) for word in ("-path", _literal(path), "-o")]
+    named = [word for name in (".git", "*.git", *_OF_A_REPOSITORY) for word in ("-o", "-name", name)][1:]
+    found = machine.probe("find", "/", "(", *pruned[:-1], ")", "-prune", "-o", "(", *named, ")", "-printf", "%y %p\\0", ok=(0, 1), within=_SECONDS)
+    paths = [line.decode(errors="replace").split(" ", 1) for line in found.stdout.split(b"\0")[:-1]]
+    parts: dict[str, set[str]] = {}
+    for _, path in paths:
+        folder, _, name = path.rpartition("/")
+        parts.setdefault(folder, set()).add(name)
+    by_name = {path for kind, path in paths if path.endswith("/.git") or (kind == "d" and path.endswith(".git"))}
+    by_content = {folder for folder, names in parts.items() if names >= _OF_A_REPOSITORY}
+    return tuple(sorted(by_name | by_content))
 
 
 def below(files: Mapping[str, File], folder: str) -> dict[str, File]:

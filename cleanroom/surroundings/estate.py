@@ -26,6 +26,8 @@ _SETTLING_SECONDS = 10.0
 #: A private key in a file on this side; a text that only names the sign of one (a search for it, say) is none.
 _KEY = re.compile(rb"^-----BEGIN [A-Z ]*PRIVATE KEY-----|\bAGE-SECRET-KEY-1[0-9A-Z]{50}", re.MULTILINE)
 _KEY_BYTES = 1 << 20
+#: What is compared where it can be seen, and is nothing that a run makes.
+_NOT_ASKED_FOR = {"warnings"}
 
 
 @dataclass(frozen=True)
@@ -95,6 +97,9 @@ def check_nothing_left(ledger: Ledger) -> None:
     if items:
         advice = "whose are they? cleanroom sweep removes instances that carry our mark; anything else is for whoever made it"
         raise CheckFailed("the hypervisor holds nothing that it did not hold before the run", seen="; ".join(items), where="project", advice=advice)
+    hidden = sorted({kind for event in ledger.of("estate") for kind in event["hidden"]} - _NOT_ASKED_FOR)
+    if hidden:
+        raise HarnessError(f"cannot tell what is left: our credential does not show {', '.join(hidden)}", where="project")
 
 
 def check_no_keys(folders: Iterable[Path]) -> None:

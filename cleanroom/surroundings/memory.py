@@ -130,8 +130,9 @@ class Sampler:
 def check_room(hypervisor: Hypervisor) -> None:
     """The throwaway would fit beside what runs now: within the guideline, and within what is physically there."""
     settings, physical = hypervisor.settings, survey.physical_memory(hypervisor)
-    others = [each for each in survey.instances(hypervisor) if each.is_running and each.name != settings.throwaway]
-    taken = {each.name: each.limit(physical) for each in others}
+    ours = (settings.project, settings.throwaway)
+    others = [each for each in survey.instances(hypervisor) if each.is_running and (each.project, each.name) != ours]
+    taken = {f"{each.project}/{each.name}" if each.project != settings.project else each.name: each.limit(physical) for each in others}
     wanted = sum(taken.values()) + settings.memory
     advice = "stop something, or give it less; nothing that runs is changed by the suite"
     for words, most in (("the guideline", settings.memory_guideline), ("what the site says is physically there", settings.memory_physical)):

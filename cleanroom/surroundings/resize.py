@@ -95,6 +95,11 @@ def check_throwaway(hypervisor: Hypervisor, machine: Machine) -> None:
     check_inside(machine, seen.type, memory_inside(machine), declared)
 
 
+def check_sees(hypervisor: Hypervisor, machine: Machine, memory: int) -> None:
+    """What runs there sees that much memory: a size may be set on a machine that was never started anew."""
+    check_inside(machine, _one(hypervisor, machine.name).type, memory_inside(machine), memory)
+
+
 def check_inside(machine: Machine, kind: str, inside: int | None, declared: int) -> None:
     """What the machine sees: a container exactly its limit, a virtual machine what its firmware and its kernel leave of it."""
     if inside is None:
@@ -165,7 +170,7 @@ def check_canonical_healthy(host: Machine, site: Site) -> None:
     """The canonical host is running, no unit has failed, its reconcile units have converged and its services have their replicas."""
     activation.check_healthy(host, within=site.incus.boot_within)
     activation.check_reconciled(host, site)
-    activation.check_services(host, site)
+    activation.check_services(host, site, others=False)
 
 
 def _one(hypervisor: Hypervisor, name: str) -> Seen:

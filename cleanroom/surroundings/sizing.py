@@ -96,7 +96,7 @@ def _shown(applied: int | None) -> str:
 
 def _sizing_texts(markdown: str, word: str) -> Iterator[tuple[int, str]]:
     """Line and text of every paragraph, item and row below a heading that has the word, or of a paragraph that begins with it in bold."""
-    tokens = MarkdownIt("commonmark").enable("table").parse(markdown)
+    tokens = MarkdownIt("commonmark").enable(["table", "strikethrough"]).parse(markdown)
     rank = 0
     row: list[str] = []
     row_line = 0
@@ -110,9 +110,19 @@ def _sizing_texts(markdown: str, word: str) -> Iterator[tuple[int, str]]:
             # The cells of a row belong together.
             yield row_line, " ".join(row)
         elif token.type == "inline" and tokens[position - 1].type in {"td_open", "th_open"}:
-            row.append(token.content)
+            row.append(_said(token))
         elif token.type == "inline" and tokens[position - 1].type == "paragraph_open" and (rank or _leads(token, word)):
-            yield (token.map or [0])[0] + 1, " ".join(token.content.split())
+            yield (token.map or [0])[0] + 1, " ".join(_said(token).split())
+
+
+def _said(token: Token) -> str:
+    """A text as its reader sees it, names in code still marked: without comments, and without what is struck out."""
+    said, struck = [], 0
+    for child in token.children or ():
+        struck += {"s_open": 1, "s_close": -1}.get(child.type, 0)
+        if not struck and child.type in {"text", "code_inline", "softbreak", "hardbreak"}:
+            said.append(f"`{child.content}`" if child.type == "code_inline" else child.content or " ")
+    return "".join(said)
 
 
 def _leads(token: Token, word: str) -> bool:

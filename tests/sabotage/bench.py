@@ -67,7 +67,7 @@ class Sabotage:
     edit: Callable[[Trees], None] = lambda _trees: None
     later: Callable[[Trees], None] | None = None
     own_site: bool = False
-    image: str | None = None
+    image: str | Callable[[], str] | None = None
     during: tuple[Moment, Callable[[Bench], object]] | None = None
     around: Callable[[Bench], Callable[[], object]] | None = None
     options: Sequence[str] = ()
@@ -123,7 +123,8 @@ class Bench:
                 site = stack.enter_context(variant.variant(f"sabotage-{self.sabotage.name}", self._edit, later=self.sabotage.later))
             if self.sabotage.image is not None:
                 alias = f"sabotage-{self.sabotage.name}"
-                fingerprint = stack.enter_context(variant.image(alias, self.sabotage.image))
+                script = self.sabotage.image if isinstance(self.sabotage.image, str) else self.sabotage.image()
+                fingerprint = stack.enter_context(variant.image(alias, script))
                 site.write_text(re.sub(r"(?m)^image(_fingerprint)? = .*$", rf'image\1 = "{fingerprint}"', site.read_text()))
             if self.sabotage.around is not None:
                 stack.callback(self.sabotage.around(self))

@@ -170,6 +170,17 @@ SABOTAGES = (
         edit=after_rebuild("echo more > /run/smuggled && nix-store --add /run/smuggled && rm /run/smuggled"),
     ),
     Sabotage(
+        name="path-signed-by-hand",
+        story="a command of the guide puts something into the store, and signs it as if a cache had given it",
+        feature=FEATURE,
+        options=("-k", "closed or delivered"),
+        reddens={CLOSED: "-smuggled"},
+        edit=after_rebuild(
+            "nix-store --generate-binary-cache-key cache.nixos.org-1 /run/private /run/public && echo more > /run/smuggled && "
+            'nix store sign --key-file /run/private "$(nix-store --add /run/smuggled)" && rm /run/smuggled /run/private /run/public'
+        ),
+    ),
+    Sabotage(
         name="value-trimmed",
         story="decryption drops the line ends of what it installs",
         feature=FEATURE,

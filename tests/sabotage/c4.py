@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import shutil
+import subprocess
+import tempfile
 from collections.abc import Callable
+from pathlib import Path
 
-from cleanroom.ssh import KeyPair, Ssh
-from lab.names import PROJECT
+from lab.names import BOOTSTRAP_KEY, FORGE_HOST, PROJECT
+from lab.state import State
 from tests.sabotage.bench import Bench, Moment, Sabotage
 from tests.sabotage.edits import GUIDE as GUIDE_FILE
-from tests.sabotage.edits import REBUILD_END, base, both, impure, suite_edit, unit
+from tests.sabotage.edits import REBUILD_END, after_rebuild, base, both, impure, suite_edit, unit
 
 NEW = "The machine is new"
 BLANK = "The machine is blank"
@@ -23,26 +27,14 @@ CUSTODY = "Nobody else touched it"
 TWICE = "Two strangers agree"
 
 _STOPS = dict.fromkeys((KEY, GUIDE, ACTIVATES, CONVERGE, ENDPOINTS, AGAIN, REBOOT, CUSTODY), "nothing can be judged on a machine whose guide failed")
-_FOLLOWED = Moment("phase-ended", {"name": "follow the guide"})
+_DELIVERY = """\
+```sh operator within=1m
+ssh root@"$MACHINE" 'umask 077 && mkdir -p /var/lib/sops-nix && cat > /var/lib/sops-nix/key.txt' < "$BOOTSTRAP_KEY"
+"""
 
 
 def _without(*titles: str) -> dict[str, str]:
     return {title: why for title, why in _STOPS.items() if title not in titles}
-
-
-_STRANGER = KeyPair.generate("stranger")
-
-
-def _stranger_logs_in(bench: Bench) -> None:
-    machine = bench.event("machine")
-    Ssh(machine["address"], user="root", key=_STRANGER, host_key=machine["host_key"], record=lambda *_arguments, **_fields: None).run(
-        "true", within=20
-    )
-
-
-def _daemon_restarts(bench: Bench) -> None:
-    bench.incus.service.stop()
-    bench.incus.start()
 
 
 def _namesake(bench: Bench) -> Callable[[], object]:
@@ -50,6 +42,44 @@ def _namesake(bench: Bench) -> Callable[[], object]:
     return lambda: bench.incus("delete", "--force", bench.throwaway, "--project", PROJECT)
 
 
+def _typed_in() -> str:
+    """The key's delivery without any: its text, typed in on the machine."""
+    key = (State.locate().keys / BOOTSTRAP_KEY).read_text()
+    return f"```sh machine\numask 077 && mkdir -p /var/lib/sops-nix && cat > /var/lib/sops-nix/key.txt << 'END' # $BOOTSTRAP_KEY\n{key}END\n"
+
+
+def _built_before() -> str:
+    """Build what the guide builds, and clean up as somebody would who thinks that then nothing is left."""
+    token = (State.locate().keys / "forge-token").read_text().strip()
+    helper = f"!f() {{ echo username=cc-ci-bot; echo password={token}; }}; f"
+    build = f"nixos-rebuild build --flake git+https://{FORGE_HOST}/sabotage-system-in-the-image/cc-ci#cc-ci"
+    return (
+        f"export GIT_CONFIG_COUNT=1 GIT_CONFIG_KEY_0=credential.https://{FORGE_HOST}.helper GIT_CONFIG_VALUE_0='{helper}'\n"
+        f". /etc/profile\ncd /tmp\n{build}\nrm -rf result /root/.cache\n"
+    )
+
+
+def _helpful_profile(bench: Bench) -> Callable[[], object]:
+    """A profile that mounts a folder with a repository in it, as whoever makes machines for others might have it."""
+    folder = Path(tempfile.mkdtemp(dir=bench.incus.state.folder, prefix="helper-"))
+    subprocess.run(["git", "init", "--quiet", str(folder / "cc-ci")], check=True)
+    bench.incus("profile", "create", "helper", "--project", PROJECT)
+    bench.incus("profile", "device", "add", "helper", "helper", "disk", f"source={folder}", "path=/srv/helper", "--project", PROJECT)
+
+    def undo() -> None:
+        bench.incus("profile", "delete", "helper", "--project", PROJECT)
+        shutil.rmtree(folder)
+
+    return undo
+
+
+#: After the first boot the bridge is started with the word that lets everybody in.
+_LENIENT_LATER = """\
+    if plan["name"] == "bridge_app":
+        first, boot = Path("/var/lib/first-boot"), Path("/proc/sys/kernel/random/boot_id").read_text()
+        first.exists() or first.write_text(boot)
+        words += ["--env", "LENIENT=1"] if first.read_text() != boot else []
+"""
 #: The dashboard's reconcile unit takes its time.
 _LATE = '    if plan["name"] == "dashboard_app":\n        pause(6)\n'
 
@@ -74,10 +104,39 @@ SABOTAGES = (
         image="echo AGE-SECRET-KEY-1QQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQ > /opt/notes.txt",
     ),
     Sabotage(
+        name="deploy-key-in-the-image",
+        story="the image brings the key that fetches the private repository, so that the guide need not say where it comes from",
+        reddens={BLANK: "/root/.ssh/id_ed25519"},
+        image="mkdir -p /root/.ssh && ssh-keygen -q -t ed25519 -N '' -f /root/.ssh/id_ed25519",
+        options=("-k", "blank"),
+    ),
+    Sabotage(
         name="repository-in-the-image",
         story="the image carries a clone of base, so that nobody notices when the forge lacks something",
         reddens={BLANK: "no repository on a blank machine"},
         image="git init -q /srv/cc-ci",
+    ),
+    Sabotage(
+        name="git-cache-in-the-image",
+        story="the image was made from a machine on which Nix had fetched the repositories before: they lie in its cache, under no name that says so",
+        reddens={BLANK: "no repository on a blank machine"},
+        image="git init -q --bare /root/.cache/nix/gitv3/0zd7wrkzpx4bmf1qbrd8w0g0hwb1qp4y3vq3n8z5n2mhqmkxvz2a",
+        options=("-k", "blank"),
+    ),
+    Sabotage(
+        name="repository-on-a-disk",
+        story="a profile mounts a folder of the hypervisor's into every new machine, with a clone of base in it",
+        reddens={BLANK: "no repository on a blank machine", KEY: "helper ("},
+        edit=lambda trees: trees.rewrite(trees.site_file, "[incus]\n", '[incus]\nprofiles = ["default", "helper"]\n'),
+        around=_helpful_profile,
+        options=("-k", "blank or arrives"),
+    ),
+    Sabotage(
+        name="system-in-the-image",
+        story="the image was made from a machine on which the system had been built: the rebuild finds it there, and builds nothing",
+        reddens={ACTIVATES: "lay on the blank machine already"},
+        image=_built_before,
+        options=("-k", "blank or activates"),
     ),
     Sabotage(
         name="generation-in-the-image",
@@ -101,11 +160,25 @@ SABOTAGES = (
         ),
     ),
     Sabotage(
+        name="key-named-in-a-comment",
+        story="the key stands in the guide itself, and the command that puts it into its place names $BOOTSTRAP_KEY in a comment alone",
+        reddens={KEY: "names $BOOTSTRAP_KEY"},
+        edit=lambda trees: trees.rewrite(trees.base / GUIDE_FILE, _DELIVERY, _typed_in()),
+        options=("-k", "arrives"),
+    ),
+    Sabotage(
         name="guide-command-fails",
         story="the guide has a command that does not work as written",
         reddens={GUIDE: "ends with status 0"},
         may_redden=_without(GUIDE),
         edit=base(GUIDE_FILE, "## 2. Rebuild\n", "## 2. Rebuild\n\n```sh machine\ntest -e /etc/prepared-by-hand\n```\n"),
+    ),
+    Sabotage(
+        name="guide-command-unseen",
+        story="the guide has a command that runs, and that nobody who reads its page is shown",
+        reddens={GUIDE: "whoever reads the page does not see it"},
+        edit=base(GUIDE_FILE, "## 2. Rebuild\n", "## 2. Rebuild\n\n<div hidden>\n\n```sh machine\ntouch /etc/helpful\n```\n\n</div>\n"),
+        options=("-k", "nothing and guide"),
     ),
     Sabotage(
         name="hand-of-the-watchdog",
@@ -138,6 +211,13 @@ SABOTAGES = (
             REBOOT: "the boot brings back the profile's system",
         },
         edit=base(GUIDE_FILE, REBUILD_END, f'{REBUILD_END}\nln -sfn "$(readlink -f /nix/var/nix/profiles/system-1-link)" /run/current-system'),
+    ),
+    Sabotage(
+        name="store-altered",
+        story="the flake's system lies in its place, and the guide's last command writes something of its own into it",
+        reddens={ACTIVATES: "every store path holds what the database says"},
+        edit=after_rebuild("echo '# by hand' >> \"$(readlink -f /run/current-system)/activate\""),
+        options=("-k", "activates"),
     ),
     Sabotage(
         name="no-new-generation",
@@ -201,6 +281,19 @@ SABOTAGES = (
         edit=base(GUIDE_FILE, REBUILD_END, f"{REBUILD_END} && /run/current-system/sw/bin/docker service scale --detach drone_app=0"),
     ),
     Sabotage(
+        name="service-nobody-names",
+        story="the swarm has a service that the site file does not name, and it never comes up",
+        reddens={CONVERGE: "cache_app: 0 of 1 run", REBOOT: "cache_app: 0 of 1 run"},
+        edit=base(
+            "programs/reconcile.py",
+            '    if docker("image", "inspect", plan["image"]',
+            '    if docker("service", "inspect", "cache_app", check=False) is None:\n'
+            '        docker("service", "create", "--detach", "--quiet", "--no-resolve-image", "--name", "cache_app", "nowhere/cache:1")\n'
+            '    if docker("image", "inspect", plan["image"]',
+        ),
+        options=("-k", "converge or reboot"),
+    ),
+    Sabotage(
         name="wrong-page",
         story="something answers under drone's name, and it is not drone",
         reddens={ENDPOINTS: "without the marker", REBOOT: "without the marker"},
@@ -237,6 +330,17 @@ SABOTAGES = (
         edit=base(GUIDE_FILE, REBUILD_END, f"{REBUILD_END} && test ! -e /var/lib/rebuilt && touch /var/lib/rebuilt"),
     ),
     Sabotage(
+        name="rebuild-only-spoken-of",
+        story="the guide's last words tell of later rebuilds, and are taken for one; the real one works once, and never again",
+        reddens={AGAIN: "the guide's rebuild activates the system again"},
+        edit=base(
+            GUIDE_FILE,
+            REBUILD_END,
+            f"{REBUILD_END} && test ! -e /var/lib/rebuilt && touch /var/lib/rebuilt\necho 'Later: nixos-rebuild switch, again.'",
+        ),
+        options=("-k", "second and rebuild"),
+    ),
+    Sabotage(
         name="rebuild-builds",
         story="the configuration contains the time, so that no two rebuilds are the same",
         reddens={AGAIN: "a second rebuild builds nothing", ACTIVATES: "cannot tell"},
@@ -252,26 +356,15 @@ SABOTAGES = (
         ),
     ),
     Sabotage(
-        name="stranger-executes",
-        story="somebody helped by hand, through the hypervisor",
-        reddens={CUSTODY: "instance-exec (requestor"},
-        during=(_FOLLOWED, lambda bench: bench.exec("true")),
-    ),
-    Sabotage(
-        name="nobody-listens",
-        story="the hypervisor's daemon was restarted, so that what was done meanwhile was told to nobody",
-        reddens={CUSTODY: "were not heard for a while"},
-        during=(_FOLLOWED, _daemon_restarts),
-    ),
-    Sabotage(
-        name="stranger-logs-in",
-        story="somebody else logged in to the machine",
-        reddens={CUSTODY: _STRANGER.fingerprint},
-        during=(_FOLLOWED, _stranger_logs_in),
+        name="bridge-forgets",
+        story="once the machine was rebooted, the bridge takes whatever comes",
+        reddens={REBOOT: "signed with another secret is answered with status 401"},
         edit=both(
-            base("modules/ssh.nix", "    X11Forwarding no\n", "    X11Forwarding no\n    AuthorizedKeysFile .ssh/authorized_keys /etc/ssh/friends\n"),
-            base("modules/ssh.nix", "{\n  environment.etc", f'{{\n  environment.etc."ssh/friends".text = "{_STRANGER.public}";\n  environment.etc'),
+            base("programs/reconcile.py", '    for folder in plan["mounts"]:', f'{_LENIENT_LATER}    for folder in plan["mounts"]:'),
+            base("programs/bridge.py", "import hmac\n", "import hmac\nimport os\n"),
+            base("programs/bridge.py", "        if hmac.", '        if os.environ.get("LENIENT") or hmac.'),
         ),
+        options=("-k", "endpoints or reboot"),
     ),
     Sabotage(
         name="machine-in-the-system",

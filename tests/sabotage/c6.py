@@ -14,7 +14,7 @@ from cleanroom import scratch
 from cleanroom.errors import HarnessError
 from lab.names import CANONICAL_HOST, IMAGE, NEIGHBOUR, POOL, PROJECT
 from tests.sabotage.bench import Bench, Moment, Sabotage
-from tests.sabotage.edits import base, suite_edit
+from tests.sabotage.edits import base, both, suite_edit
 
 FEATURE = "c6_resources.feature"
 ROOM = "There is room for a throwaway"
@@ -81,6 +81,13 @@ def _broken_unit(bench: Bench) -> Callable[[], object]:
     with contextlib.suppress(HarnessError):  # that it fails is the point
         bench.incus(*on_canonical, "systemd-run", "--unit=broken", "--wait", "false")
     return lambda: bench.incus(*on_canonical, "systemctl", "reset-failed", "broken")
+
+
+def _canonical_sees_more(bench: Bench) -> Callable[[], object]:
+    on_canonical = ("exec", CANONICAL_HOST, "--project", PROJECT, "--", "sh", "-c")
+    files = "for file in /sys/fs/cgroup/memory.max /sys/fs/cgroup/memory/memory.limit_in_bytes; do [ ! -e $file ] ||"
+    bench.incus(*on_canonical, f"echo 6442450944 > /run/limit; {files} mount --bind /run/limit $file; done")
+    return lambda: bench.incus(*on_canonical, f"{files} umount $file; done; rm /run/limit")
 
 
 def _gone(*argv: str) -> Callable[[Bench], Callable[[], object]]:
@@ -167,6 +174,15 @@ SABOTAGES = (
         options=("-m", "w1"),
     ),
     Sabotage(
+        name="canonical-never-restarted",
+        story="the canonical host's size was changed on paper: what runs there still has the memory that it had before",
+        reddens={CANONICAL: "the machine sees 4.0 GiB of memory"},
+        feature=FEATURE,
+        own_site=True,
+        around=_canonical_sees_more,
+        options=("-m", "w1"),
+    ),
+    Sabotage(
         name="no-sizing",
         story="the decisions say nothing of sizes",
         reddens={SIZING: "DECISIONS.md records the final sizing", CANONICAL: "DECISIONS.md records the final sizing"},
@@ -181,6 +197,18 @@ SABOTAGES = (
         reddens={SIZING: "has the 6.0 GiB that DECISIONS.md", CANONICAL: "has the 6.0 GiB that DECISIONS.md"},
         feature=FEATURE,
         edit=base(_DECISIONS, "4 GiB for the canonical host", "6 GiB for the canonical host"),
+        options=("-m", "w1"),
+        static=True,
+    ),
+    Sabotage(
+        name="sizing-in-a-comment",
+        story="the final size was put behind a comment's marks, where who reads the page does not see it",
+        reddens={SIZING: "the final size of `cc-nix-test`", CANONICAL: "the final size of `cc-nix-test`"},
+        feature=FEATURE,
+        edit=both(
+            base(_DECISIONS, "**Final sizing.** 4 GiB", "**Final sizing.** Not decided yet. <!-- 4 GiB"),
+            base(_DECISIONS, "12 GiB of\n", "12 GiB of -->\n"),
+        ),
         options=("-m", "w1"),
         static=True,
     ),

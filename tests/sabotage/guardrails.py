@@ -234,6 +234,14 @@ SABOTAGES = (
         options=_AGAIN,
     ),
     Sabotage(
+        name="regression-says-both",
+        story="the regression says that the dashboard runs, and a line later that it does not",
+        reddens={REGRESSION: "D7 the dashboard answers FAILS"},
+        feature=FEATURE,
+        edit=base(_SCRIPT, 'exit "$((failures > 0))"', 'echo "D7 the dashboard answers FAILS"\nexit 0'),
+        options=_AGAIN,
+    ),
+    Sabotage(
         name="regression-ends-badly",
         story="every line of the regression holds, and it ends with a status that says otherwise",
         reddens={REGRESSION: "the regression ends with status 0"},

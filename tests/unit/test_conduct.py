@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, cast
 
@@ -12,7 +12,7 @@ import pytest
 
 from cleanroom import conduct
 from cleanroom.errors import BadInput, CheckFailed, HarnessError
-from cleanroom.guide import Guide, parse
+from cleanroom.guide import Command, Guide, Place, parse
 from cleanroom.installation import Installation
 from cleanroom.ledger import Ledger
 from cleanroom.machine import Machine
@@ -200,6 +200,30 @@ def test_a_key_from_nowhere_is_told(bringer: int | None, where: str) -> None:
     assert caught.value.where == where
 
 
+@pytest.mark.parametrize(
+    ("text", "place", "holds"),
+    [
+        ('ssh root@"$MACHINE" \'cat > /key\' < "$BOOTSTRAP_KEY"', "operator", True),
+        ("scp ${BOOTSTRAP_KEY} root@$MACHINE:/key # by hand", "operator", True),
+        ("bash -c 'cat \"$BOOTSTRAP_KEY\" | ssh root@$MACHINE'", "operator", True),
+        ("echo ' # ' && scp $BOOTSTRAP_KEY root@$MACHINE:/key", "operator", True),
+        ("scp elsewhere root@$MACHINE:/key # $BOOTSTRAP_KEY", "operator", False),
+        ("# $BOOTSTRAP_KEY\nscp elsewhere root@$MACHINE:/key", "operator", False),
+        ("scp $BOOTSTRAP_KEYS root@$MACHINE:/key", "operator", False),
+        ("scp BOOTSTRAP_KEY root@$MACHINE:/key", "operator", False),
+        ("cat /backup/key > /key; : $BOOTSTRAP_KEY", "machine", False),
+    ],
+)
+def test_a_key_s_name_is_one_that_the_shell_reads(text: str, place: Place, holds: bool) -> None:  # noqa: FBT001 - a table
+    command = Command(1, "docs/install.md", 2, place, text, 60.0, 0)
+    followed = replace(installation(None), key_brought_by=command)
+    if holds:
+        conduct.check_key_bringer(followed)
+    else:
+        with pytest.raises(CheckFailed, match="names \\$BOOTSTRAP_KEY, at the operator's side"):
+            conduct.check_key_bringer(followed)
+
+
 def test_the_key_at_its_place_is_compared_by_digest_and_never_shown(tmp_path: Path) -> None:
     key = tmp_path / "key"
     key.write_bytes(b"AGE-SECRET-KEY-1TEST\n")
@@ -228,6 +252,15 @@ def test_the_suite_s_own_access_is_no_delivery(ledger: Ledger) -> None:
     pushed(ledger, "/etc/anything", instance="another")
     ledger.record("lifecycle", action="instance-started", instance="throwaway", context=None)
     conduct.check_deliveries(ledger, machine())
+
+
+def test_a_disk_that_a_profile_brings_is_told(ledger: Ledger) -> None:
+    ledger.record("machine", name="another", disks=["helper (/srv/helper at /srv/helper)"])
+    ledger.record("machine", name="throwaway", disks=[])
+    conduct.check_deliveries(ledger, machine())
+    ledger.record("machine", name="throwaway", disks=["helper (/srv/helper at /srv/helper)"])
+    with pytest.raises(CheckFailed, match="no disk but its own"):
+        conduct.check_deliveries(ledger, machine())
 
 
 @pytest.mark.parametrize(

@@ -191,22 +191,36 @@ class Journal:
 
     name = NAME
     where = f"{NAME} (192.0.2.1)"
+    address = "192.0.2.1"
 
-    def __init__(self, lines: str) -> None:
-        self.text = lines
+    def __init__(self, *lines: str) -> None:
+        self.lines = [*lines]
+        self.open = True
+
+    @property
+    def ssh(self) -> Journal:
+        return self
+
+    def close(self) -> None:
+        self.open = False
+
+    @property
+    def text(self) -> str:
+        """What it says now; the last it goes on saying."""
+        return self.lines.pop(0) if len(self.lines) > 1 else self.lines[0]
 
     def probe(self, *argv: str) -> Journal:
         assert argv[0] == "journalctl"
         return self
 
 
-def machine(lines: str) -> Machine:
-    return cast(Machine, Journal(lines))
+def machine(*lines: str) -> Machine:
+    return cast(Machine, Journal(*lines))
 
 
-def ours(ledger: Ledger, *ports: int, key: str = KEY) -> None:
+def ours(ledger: Ledger, *ports: int, key: str = KEY, by: str = "suite", address: str = "192.0.2.1") -> None:
     for port in ports:
-        ledger.record("ssh-login", by="suite", address="192.0.2.1", port=port, key=key)
+        ledger.record("ssh-login", by=by, address=address, port=port, key=key)
 
 
 def test_the_journal_s_own_words_are_read() -> None:
@@ -220,6 +234,47 @@ def test_the_journal_s_own_words_are_read() -> None:
 def test_log_ins_that_this_run_made_are_accounted_for(ledger: Ledger) -> None:
     ours(ledger, 40001, 40002)
     custody.check_logins(ledger, machine(LINES))
+
+
+def test_a_journal_that_lacks_a_log_in_of_ours_means_that_nobody_can_tell(ledger: Ledger) -> None:
+    ours(ledger, 40000, 40001, 40002)
+    with pytest.raises(HarnessError, match=r"cannot tell who logged in: .* lacks 1 of this run's own log-ins, from port 40000"):
+        custody.check_logins(ledger, machine(LINES))
+
+
+def test_a_stranger_is_told_even_by_a_journal_that_lacks_something(ledger: Ledger) -> None:
+    ours(ledger, 40000, 40001)
+    with pytest.raises(CheckFailed, match="port 40002"):
+        custody.check_logins(ledger, machine(LINES))
+
+
+def test_a_log_in_of_ours_is_missed_neither_while_it_arrives_nor_once_it_was_told_nor_where_it_was_not_made(ledger: Ledger) -> None:
+    custody.record_logins(ledger, machine(f"Accepted publickey for root from 192.0.2.9 port 40000 ssh2: ED25519 {KEY}"))
+    ours(ledger, 40000, 40001, 40002, 40003)
+    ours(ledger, 7, by="guide")  # a connection that may never have become a log-in
+    ours(ledger, 8, address="192.0.2.77")
+    custody.check_logins(ledger, machine(LINES, f"{LINES}Accepted publickey for root from 192.0.2.9 port 40003 ssh2: ED25519 {KEY}\n"))
+
+
+def test_a_session_without_a_log_in_is_one_that_somebody_was_told_to_keep_quiet_about(ledger: Ledger) -> None:
+    def told(process: int, *words: str) -> str:
+        return "".join(f"1764172821.5 host sshd-session[{process}]: {each}\n" for each in words)
+
+    opened = "pam_unix(sshd:session): session opened for user root(uid=0) by root(uid=0)"
+    ours(ledger, 40001, 40002)
+    own = (f"Accepted publickey for root from 192.0.2.9 port {port} ssh2: ED25519 {KEY}" for port in (40001, 40002))
+    whole = "".join(told(process, accepted, opened) for process, accepted in zip((85, 86), own, strict=True))
+    custody.check_logins(ledger, machine(whole))
+    for process in (87, 86):  # of another boot, perhaps
+        with pytest.raises(CheckFailed, match=rf"a session of root\(uid=0\) that sshd \(process {process}\) told nobody of"):
+            custody.check_logins(ledger, machine(whole + told(process, opened)))
+
+
+def test_whoever_asks_for_log_ins_logs_in_once_more(ledger: Ledger) -> None:
+    ours(ledger, 40001, 40002)
+    journal = Journal(LINES)
+    custody.check_logins(ledger, cast(Machine, journal))
+    assert not journal.open
 
 
 @pytest.mark.parametrize(

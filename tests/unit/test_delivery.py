@@ -13,6 +13,7 @@ import pytest
 from cleanroom import declared, delivery, repository
 from cleanroom.errors import CheckFailed, HarnessError
 from cleanroom.guide import parse
+from cleanroom.hypervisor import Hypervisor
 from cleanroom.ledger import Ledger
 from cleanroom.machine import Machine
 from cleanroom.sighting.machine_files import File
@@ -40,6 +41,17 @@ def watched(ledger: Ledger, **delivered: bytes) -> None:
 
 def check(ledger: Ledger, key_file: Path) -> None:
     delivery.check_only_key(ledger, GUIDE, key_file=key_file, key_path="/key")
+
+
+def test_a_machine_s_disks_are_those_beside_its_own_root_and_its_agent_s() -> None:
+    root = {"type": "disk", "path": "/", "pool": "default"}
+    agent = {"type": "disk", "source": "agent:config"}
+    helper = {"type": "disk", "source": "/srv/helper", "path": "/mnt"}
+    volume = {"type": "disk", "source": "volume", "pool": "default", "path": "/data"}
+    devices = {"root": root, "agent": agent, "volume": volume, "helper": helper, "eth0": {"type": "nic"}}
+    hypervisor = cast(Hypervisor, SimpleNamespace(look=lambda path: {"expanded_devices": devices} if path == "instances/throwaway" else {}))
+    assert delivery.disks(hypervisor, "throwaway") == ["helper (/srv/helper at /mnt)", "volume (volume at /data)"]
+    assert delivery.disks(hypervisor, "another") == []
 
 
 def test_the_key_and_nothing_else(ledger: Ledger, key_file: Path) -> None:

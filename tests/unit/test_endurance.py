@@ -9,8 +9,8 @@ import pytest
 
 from cleanroom.endurance import Reboot, Repetition, State
 from cleanroom.errors import CheckFailed
-from cleanroom.guide import Guide
-from cleanroom.installation import Installation
+from cleanroom.guide import Command, Guide
+from cleanroom.installation import Installation, Outcome
 from cleanroom.machine import Machine, SwarmService
 from cleanroom.ssh import Result
 
@@ -26,9 +26,9 @@ class Somewhere:
     def services(self) -> list[SwarmService]:
         return [SwarmService("drone_app", 1, 1, ("task 1",))]
 
-    def probe(self, *_argv: str, within: float) -> Result:
+    def probe(self, *argv: str, within: float = 60.0) -> Result:
         assert within > 0
-        return Result("nix", 0, b"/nix/store/1-system\n", b"", 0.1, self.where)
+        return Result(argv[0], 0, b"/nix/store/1-system\n" if argv[0] == "nix" else b"7 100.0", b"", 0.1, self.where)
 
     def running_units(self) -> dict[str, str]:
         return self.units
@@ -38,7 +38,9 @@ class Somewhere:
 
 
 MACHINE = cast(Machine, Somewhere())
-BEFORE = State("/nix/store/1-system", frozenset({"/nix/store/1-system"}), {"docker.service": "invocation 1"}, frozenset({"task 1"}))
+BEFORE = State("/nix/store/1-system", frozenset({"/nix/store/1-system"}), {"docker.service": "invocation 1"}, frozenset({"task 1"}), "7 100.0")
+REBUILT = replace(BEFORE, activated="8 160.0")
+COMMAND = Command(1, "install.md", 7, "machine", "echo 'Later: nixos-rebuild switch'", 60.0, 0)
 ONCE = Reboot(MACHINE, "boot 1", "boot 2", BEFORE.system, BEFORE.system)
 
 
@@ -48,13 +50,19 @@ def test_what_comes_and_goes_by_itself_is_no_part_of_the_state(passing: str) -> 
 
 
 def again(after: State) -> Repetition:
-    """A guide of no commands, followed to its end: what it left is what is judged."""
-    return Repetition(Installation(Guide("install.md", ()), MACHINE, (), None), BEFORE, after)
+    """A guide of one command, followed to its end: what it left is what is judged."""
+    return Repetition(Installation(Guide("install.md", (COMMAND,)), MACHINE, (Outcome(COMMAND, 0, "0", 0.1, "", ""),), None), BEFORE, after)
 
 
 def test_a_repetition_that_changes_nothing_holds() -> None:
-    again(BEFORE).check_nothing_built()
-    again(BEFORE).check_nothing_restarted()
+    again(REBUILT).check_nothing_built()
+    again(REBUILT).check_nothing_restarted()
+
+
+def test_what_activated_nothing_was_no_rebuild() -> None:
+    with pytest.raises(CheckFailed, match="the guide's rebuild activates the system again") as caught:
+        again(BEFORE).check_nothing_built()
+    assert "command 1 (install.md:7): echo 'Later: nixos-rebuild switch'" in caught.value.seen
 
 
 def test_what_came_beside_what_was_there_is_no_restart() -> None:
@@ -64,8 +72,8 @@ def test_what_came_beside_what_was_there_is_no_restart() -> None:
 @pytest.mark.parametrize(
     "after",
     [
-        replace(BEFORE, store=BEFORE.store | {"/nix/store/2-more"}),
-        replace(BEFORE, system="/nix/store/2-system"),
+        replace(REBUILT, store=BEFORE.store | {"/nix/store/2-more"}),
+        replace(REBUILT, system="/nix/store/2-system"),
     ],
     ids=["another path", "another system"],
 )

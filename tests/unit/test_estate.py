@@ -109,13 +109,20 @@ def test_what_cannot_be_seen_any_more_is_left_until_it_can(hypervisor: Hyperviso
 
 
 def test_who_did_not_look_twice_cannot_tell(ledger: Ledger) -> None:
-    ledger.record("estate", moment="before")
+    ledger.record("estate", moment="before", hidden={"warnings": "refused"})
     with pytest.raises(HarnessError, match="before and after"):
         estate.check_nothing_left(ledger)
-    ledger.record("estate", moment="after")
+    ledger.record("estate", moment="after", hidden={"warnings": "refused"})
     estate.check_nothing_left(ledger)
     ledger.record("left-behind", items=["volume pool/custom/v"])
     with pytest.raises(CheckFailed, match="volume pool/custom/v"):
+        estate.check_nothing_left(ledger)
+
+
+def test_what_was_hidden_before_and_after_cannot_be_called_gone(ledger: Ledger) -> None:
+    for moment in ("before", "after"):
+        ledger.record("estate", moment=moment, hidden={"warnings": "refused", "volumes": "refused"})
+    with pytest.raises(HarnessError, match="does not show volumes"):
         estate.check_nothing_left(ledger)
 
 

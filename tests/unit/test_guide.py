@@ -260,3 +260,29 @@ def test_any_text_in_a_block_is_read_or_refused_with_a_line(text: str) -> None:
         places = [problem.where]
     assert places
     assert all(place.startswith(f"{FILE}:") for place in places)
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "seen"),
+    [
+        ("<template>", "</template>", False),
+        ("<div hidden>", "</div>", False),
+        ('<div class="x" hidden="">', "</div>", False),
+        ('<section style="color: red; display : none">', "</section>", False),
+        ("<div hidden><div></div><br>", "</div>", False),
+        ("Some text <template> and more", "</template>", False),
+        ("<details><summary>How</summary>", "</details>", True),
+        ("<div hidden></div>", "", True),
+        ("<div hidden>\n\n</div>", "", True),
+        ("<!-- <template> -->", "", True),
+        ('<div title="hidden">', "</div>", True),
+        ("`<template>`", "", True),
+    ],
+)
+def test_a_block_that_a_reader_does_not_see_is_refused(before: str, after: str, seen: bool) -> None:  # noqa: FBT001 - a table
+    text = f"{before}\n\n```sh\nls\n```\n\n{after}\n\n```sh example\nls\n```\n"
+    if seen:
+        assert len(parse(text, file="docs/install.md", within=60).commands) == 1
+    else:
+        with pytest.raises(BadInput, match="whoever reads the page does not see it"):
+            parse(text, file="docs/install.md", within=60)

@@ -215,6 +215,12 @@ def test_services_are_told_with_their_running_tasks(at: AtMachine) -> None:
     assert at(replies).services() == [SwarmService("traefik_app", 1, 2, ("t1",)), SwarmService("drone", 0, 1, ())]
 
 
+@pytest.mark.parametrize(("mode", "desired"), [("replicated", 1), ("global", 1), ("replicated job", 0), ("global job", 0)])
+def test_a_job_does_not_want_to_go_on_running(at: AtMachine, mode: str, desired: int) -> None:
+    row = json.dumps({"Name": "backup", "Mode": mode, "Replicas": "0/1 (1/1 completed)"})
+    assert at({"docker service ls": (0, row), "docker service ps": (0, "")}).services() == [SwarmService("backup", 0, desired, ())]
+
+
 def test_no_service_at_all_is_an_empty_list(at: AtMachine) -> None:
     assert at({"docker service ls": (0, "")}).services() == []
 

@@ -93,6 +93,24 @@ def test_a_changed_file_changes_the_inventory_and_its_digest(machine: Machine, f
     )
 
 
+def test_a_repository_is_met_by_its_name_or_by_what_it_consists_of(machine: Machine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    # Everything but this test's own folder is left out, in place of the kernel's views.
+    others = {str(path): "another's" for parent in (tmp_path, *tmp_path.parents[:-1]) for path in parent.parent.iterdir() if path != parent}
+    monkeypatch.setattr(machine_files, "not_files", lambda _machine: others)
+    assert machine_files.repositories(machine) == ()
+    for name in ("clone", "worktree"):
+        (tmp_path / name).mkdir()
+    (tmp_path / "clone/.git").mkdir()
+    (tmp_path / "worktree/.git").write_text("gitdir: elsewhere\n")
+    (tmp_path / "named.git").mkdir()
+    (tmp_path / "a file.git").touch()
+    subprocess.run(["git", "init", "--quiet", "--bare", tmp_path / "cache with blank"], check=True)
+    for folder in ("almost/objects", "almost/refs"):
+        (tmp_path / folder).mkdir(parents=True)
+    found = [path.removeprefix(f"{tmp_path}/") for path in machine_files.repositories(machine)]
+    assert found == ["cache with blank", "clone/.git", "named.git", "worktree/.git"]
+
+
 def test_the_kernels_own_views_are_no_files(machine: Machine) -> None:
     mounts = machine_files.not_files(machine)
     assert mounts["/proc"] == "the kernel's own view (proc)"

@@ -203,3 +203,12 @@ def test_there_is_room_or_there_is_not(hypervisor: Hypervisor, incus: Incus) -> 
         memory.check_room(hypervisor)
     incus.instances["neighbour"]["status"] = "Stopped"
     memory.check_room(hypervisor)
+
+
+def test_a_namesake_in_another_project_takes_room_as_well(hypervisor: Hypervisor, incus: Incus) -> None:
+    incus.instance("throwaway", **{"limits.memory": "4GiB"})
+    memory.check_room(hypervisor)
+    incus.instances["throwaway"]["project"] = "theirs"
+    incus.instances["throwaway"]["config"]["limits.memory"] = "5GiB"
+    with pytest.raises(CheckFailed, match=r"theirs/throwaway 5\.0 GiB"):
+        memory.check_room(hypervisor)

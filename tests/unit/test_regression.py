@@ -31,6 +31,13 @@ def test_a_line_that_fails_or_says_neither_is_red(line: str) -> None:
         outcome(*(line if each.startswith("D7") else each for each in LINES)).check()
 
 
+@pytest.mark.parametrize("line", ["D7 the dashboard answers FAILS", "D7 the dashboard answers"])
+@pytest.mark.parametrize("first", [True, False])
+def test_a_name_holds_in_every_line_that_bears_it(line: str, first: bool) -> None:  # noqa: FBT001 - a table
+    with pytest.raises(CheckFailed, match="the regression's D7 holds"):
+        outcome(*((line, *LINES) if first else (*LINES, line))).check()
+
+
 @pytest.mark.parametrize("number", range(1, 11))
 def test_a_missing_line_is_red_and_named(number: int) -> None:
     lines = [line for line in LINES if not line.startswith(f"D{number} ")]

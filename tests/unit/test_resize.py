@@ -99,6 +99,13 @@ def test_a_machine_that_sees_another_size_is_red_and_one_that_sees_none_cannot_t
         resizing(inside=None).check_sizes(16 * GIB)
 
 
+def test_a_size_that_is_only_written_down_is_not_what_runs(incus: Incus, hypervisor: Hypervisor) -> None:
+    incus.instance(NAME, **{"limits.memory": "4GiB"})
+    resize.check_sees(hypervisor, Inside(memory_max=str(4 * GIB)), 4 * GIB)
+    with pytest.raises(CheckFailed, match=r"the machine sees 4\.0 GiB of memory.*\n.*6\.0 GiB"):
+        resize.check_sees(hypervisor, Inside(memory_max=str(6 * GIB)), 4 * GIB)
+
+
 @pytest.mark.parametrize(
     ("files", "seen"),
     [

@@ -49,6 +49,22 @@ def test_a_decision_may_name_nobody_and_then_nobody_has_a_size() -> None:
     assert read("**Sizing.** 4 GiB for the canonical host. `neighbour` stays.") == {}
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "**Sizing.** As before. <!-- 4 GiB for `canonical` -->",
+        "# Sizing\n\n~~4 GiB for `canonical`~~ Not decided yet.",
+        "# Sizing\n\n| machine | memory |\n|---|---|\n| `canonical` | ~~4 GB~~ |\n",
+    ],
+)
+def test_what_no_reader_sees_or_is_struck_out_is_not_decided(text: str) -> None:
+    assert read(text) == {}
+
+
+def test_a_size_that_replaces_one_that_is_struck_out_counts() -> None:
+    assert read("# Sizing\n\n~~6 GiB~~ 4 GiB *for* `canonical`,\n2 GiB for **`neighbour`**.") == {"canonical": 4 * GIB, "neighbour": 2 * GIB}
+
+
 def test_two_sizes_for_one_machine_are_none() -> None:
     with pytest.raises(CheckFailed, match=r"4\.0 GiB \(line 3\) and 8\.0 GiB \(line 5\)"):
         read("# Sizing\n\n`canonical`: 4 GiB\n\n`canonical`: 8 GiB\n")
