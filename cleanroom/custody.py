@@ -196,12 +196,12 @@ def check_logins(ledger: Ledger, machine: Machine) -> None:
     record_logins(ledger, machine)
     ours = {(event["port"], event["key"]) for event in ledger.of("ssh-login")}
     seen = [Login(e["method"], e["user"], e["address"], e["port"], e["key"]) for e in ledger.of("login") if e["machine"] == machine.name]
-    strange = sorted({str(login) for login in seen if (login.port, login.key) not in ours}) + _hushed(machine)
-    if strange:
-        raise CheckFailed("every log-in is one of this run", seen="; ".join(strange), where=machine.where)
-    if untold:
+    strange = sorted({str(login) for login in seen if (login.port, login.key) not in ours})
+    if untold and not strange:
         problem = f"cannot tell who logged in: the machine's journal lacks {len(untold)} of this run's own log-ins, from port {min(untold)}"
         raise HarnessError(problem, where=machine.where, advice="was it emptied? does sshd still tell of log-ins (LogLevel INFO)?")
+    if strange := strange or _hushed(machine):
+        raise CheckFailed("every log-in is one of this run", seen="; ".join(strange), where=machine.where)
 
 
 def _untold(ledger: Ledger, machine: Machine) -> set[int]:

@@ -63,7 +63,7 @@ SABOTAGES = (
         name="stranger-comes-later",
         story="somebody helped by hand when the question who had touched the machine seemed to be answered",
         reddens={CUSTODY: "instance-exec (requestor"},
-        own_site=True,
+        edit=base("programs/regression.sh", "failures=0\n", "failures=0\nsleep 5\n"),  # so that he comes in time
         during=(Moment("phase-began", {"name": "the site's regression"}), lambda bench: bench.exec("true")),
         options=("features/guardrails.feature", "-k", "touched or regression"),
     ),
