@@ -13,6 +13,7 @@ Feature: C5 - the evidence is honest
     And each stated fact equals the record's
     And whatever else in it looks like a fact stands in the record
     And the commands that it shows are those that ran, in their order
+    And whoever says DONE names a run, and its signed record bears that out
 
   Scenario: The old excuse is gone
     Given all of the site's documents

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from pytest_bdd import given, then
 
 from cleanroom import suite
-from cleanroom.claim import evidence_document, forbidden, freshness, limitations, site_documents, unweakened
+from cleanroom.claim import done, evidence_document, forbidden, freshness, limitations, record, site_documents, unweakened
 from cleanroom.claim.evidence_document import LIVE, STATIC, Entry
 from cleanroom.claim.limitations import Admitted
 from cleanroom.claim.record import Record
@@ -55,6 +55,11 @@ def prose_is_true(entry: Entry, signed_record: Record) -> None:
 @then("the commands that it shows are those that ran, in their order")
 def commands_ran(entry: Entry, signed_record: Record) -> None:
     evidence_document.check_commands(entry, signed_record)
+
+
+@then("whoever says DONE names a run, and its signed record bears that out")
+def done_is_borne_out(told: Mapping[str, bytes], site: Site) -> None:
+    done.check(site_documents.prose(told), lambda run: record.open_record(*site_documents.record_folder(site, run)))
 
 
 @then("none of them says that a rebuild is infeasible by design, in whatever words, nor any other forbidden phrase")

@@ -61,3 +61,17 @@ def copy(record: Path, target: Path) -> Path:
     """A record's folder, to be edited."""
     shutil.copytree(record, target)
     return target
+
+
+def completed(events: list[Event]) -> list[Event]:
+    """What was not asked for was, and passed: each such scenario does what the first one that passed did."""
+    planned = next(event for event in events if event["kind"] == "inventory")["scenarios"]
+    asked = next(event for event in events if event["kind"] == "selected")["scenarios"]
+    model = next(event["scenario"] for event in events if event["kind"] == "scenario-phase")
+    deeds = [event for event in events if event.get("scenario") == model and event["kind"] in {"step-began", "step-passed", "scenario-phase"}]
+    last = max(number for number, event in enumerate(events) if event["kind"] == "scenario-phase")
+    moment = {key: events[last][key] for key in ("at", "t")}
+    missing = [entry for entry in planned if not entry["on_request"] and entry["identity"] not in {each["identity"] for each in asked}]
+    more = [{**deed, **moment, "scenario": entry["identity"]} for entry in missing for deed in deeds]
+    kept = [{**event, "scenarios": [*asked, *missing]} if event["kind"] == "selected" else event for event in events]
+    return [*kept[: last + 1], *more, *kept[last + 1 :]]

@@ -54,8 +54,12 @@ def check_site(record: Record, site: Site) -> None:
 
 
 def check_heads(record: Record, base: Repository, secrets: Repository, site: Site) -> None:
-    """The record's revisions are the heads of both repositories, but for commits that did nothing except put the evidence itself into base."""
-    own = {site.evidence.document} if site.evidence.document is not None else set()
+    """The record's revisions are the heads of both repositories, but for commits that did nothing except put the evidence itself into base.
+
+    What a run goes by is no evidence, even if the site file calls it so.
+    """
+    went_by = {site.base.guide, site.base.secrets_document, site.documents.architecture, site.documents.plan, site.resources.decisions}
+    own = {site.evidence.document, site.evidence.status} - went_by
     for name, repository, revision, allowed in (
         ("base", base, site.base.revision, own),
         ("secrets", secrets, site.secrets.revision, set[str | None]()),

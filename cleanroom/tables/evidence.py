@@ -20,12 +20,14 @@ class Evidence(Table):
     """What signs this site's runs, unless --signing-key or CLEANROOM_SIGNING_KEY names another key; and the claim that the site can be rebuilt.
 
     Nothing is required: what is not named cannot be judged. The claim lies in base (`document`) or on this side (`document_file`); `records` holds
-    report folders by their runs' names, and `trusted_key` is the public half that must have signed them.
+    report folders by their runs' names, and `trusted_key` is the public half that must have signed them. `status` is the document in base that says
+    DONE, and like the claim may be committed after the run that it speaks of.
     """
 
     signing_key: Local | None = None
     document: str | None = None
     document_file: Local | None = None
+    status: str | None = None
     records: Local | None = None
     trusted_key: Local | None = None
     max_age: Duration = _OLDEST

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from lab.tools import run
+from tests import forging
 from tests.sabotage.c5 import EXCUSE, FACTS, HALVES, LIMITATION, TODAY, WEAKENED, claim, documented
 from tests.sabotage.edits import suite_edit
 from tests.sabotage.owner import Owner
@@ -24,6 +25,18 @@ def _told_twice(owner: Owner) -> None:
     text = owner.review.read_text()
     entry = text[text.index("## Clean-room run") :]
     owner.review.write_text(f"{text}\n{entry.replace('class LAB', 'class ACCEPTANCE').replace('`LAB`', '`ACCEPTANCE`')}")
+
+
+def _done_of_the_record(its_class: str) -> Callable[[Owner], None]:
+    """A block that says DONE of the record as it is."""
+    return lambda owner: documented(f"## DONE\n\nC1 to C7 hold. Run {owner.record.name}: PASSED, class {its_class}.")(owner)
+
+
+def _done_in_a_better_class(owner: Owner) -> None:
+    """A record in which C5 passed with the rest, and a block that says more of it; the entry tells what is so."""
+    owner.reseal(forging.completed)
+    owner.review.write_text(owner.review.read_text().replace("INCOMPLETE", "PASSED"))
+    _done_of_the_record("ACCEPTANCE")(owner)
 
 
 def _softened_in_silence(suite: Path) -> None:
@@ -74,6 +87,24 @@ SABOTAGES = (
         "another class, with an invisible character in its middle",
         _in_static_half("This is ACCEPT\u200bANCE."),
         {FACTS: "`ACCEPTANCE`, and the class was LAB"},
+    ),
+    claim(
+        "done-of-nothing",
+        "the owner says DONE, and names no run",
+        documented("## DONE\n\nC1 to C7 hold, cold, in the adversary's role."),
+        {FACTS: "whoever says DONE names the run"},
+    ),
+    claim(
+        "done-too-early",
+        "the owner says DONE of a run that was not asked for everything",
+        _done_of_the_record("LAB"),
+        {FACTS: "DONE is said of a run that PASSED"},
+    ),
+    claim(
+        "done-in-another-class",
+        "the owner says DONE of a run that passed, and calls it ACCEPTANCE",
+        _done_in_a_better_class,
+        {FACTS: "DONE names the class of its run, LAB"},
     ),
     claim(
         "entry-twice",

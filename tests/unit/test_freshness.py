@@ -140,6 +140,19 @@ def test_the_evidence_itself_may_have_been_committed_since(forges: Forges, tmp_p
         judge(forges, Site.load(sites.write(tmp_path, {"evidence": {"document": "REVIEW.md"}})))
 
 
+def test_the_block_that_says_done_may_have_been_committed_too(forges: Forges, tmp_path: Path) -> None:
+    forges.commit("base", {"REVIEW.md": "new", "STATUS.md": "## DONE"})
+    with pytest.raises(CheckFailed, match=r"STATUS\.md has changed since"):
+        judge(forges, Site.load(sites.write(tmp_path, {"evidence": {"document": "REVIEW.md"}})))
+    judge(forges, Site.load(sites.write(tmp_path, {"evidence": {"document": "REVIEW.md", "status": "STATUS.md"}})))
+
+
+def test_what_a_run_goes_by_is_no_evidence_of_it(forges: Forges, tmp_path: Path) -> None:
+    forges.commit("base", {"DECISIONS.md": "otherwise"})
+    with pytest.raises(CheckFailed, match=r"DECISIONS\.md has changed since"):
+        judge(forges, Site.load(sites.write(tmp_path, {"evidence": {"document": "DECISIONS.md"}})))
+
+
 def test_a_pinned_revision_is_no_head(forges: Forges, tmp_path: Path) -> None:
     forges.commit("base", {"flake.nix": "2"})
     with pytest.raises(CheckFailed, match=r"flake\.nix has changed since"):
