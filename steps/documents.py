@@ -25,9 +25,11 @@ def statements_are_made(library: Library, site: Site) -> None:
 
 
 @then("none of them tells of a certificate dropped in, of a secret on a host alone, or of sops bound to a host's key")
-def none_is_stale(library: Library, site: Site) -> None:
+def none_is_stale(library: Library, base: Repository, site: Site) -> None:
     paths = (site.certificate.certificate_path, site.certificate.key_path)
-    stale.check_none(library.documents.values(), site.documents.stale, paths)
+    evidence = frozenset(filter(None, (site.evidence.document, site.evidence.status)))
+    documents = (*library.documents.values(), *whereabouts.led_to(library, base, evidence))
+    stale.check_none(documents, site.documents.stale, paths)
 
 
 @then("each relative link in them leads to a file of base, and each anchor to a heading")

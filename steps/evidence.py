@@ -73,8 +73,8 @@ def limitations_are_said(entry: Entry) -> None:
 
 
 @then("each limitation has a narrow scope, a reason, the most that was tested, and a sign-off with name and date")
-def limitations_are_narrow(admitted: tuple[Admitted, ...]) -> None:
-    limitations.check_complete(admitted, today=datetime.datetime.now(datetime.UTC).date())
+def limitations_are_narrow(admitted: tuple[Admitted, ...], site: Site) -> None:
+    limitations.check_complete(admitted, today=datetime.datetime.now(datetime.UTC).date(), whole=site_documents.whole(site))
 
 
 @then("no limitation has host-key binding, DNS or certificates for its reason")

@@ -33,9 +33,11 @@ _HOST: Final = r"(?:(?:ssh|host|machine|server|node|device|box|instance|hardware
 _BROAD: Final = _words(
     r"all|any|anything|every|everything|everywhere|whole|entire(?:ly)?|general(?:ly)?|overall|etc|and so on|and more|various|several",
     r"(?:the |a )?(?:live |full |clean[- ]room )?(?:re-?build(?:ing|s|able)?|re-?install(?:ing|ation)?|re-?creat(?:ing|ion))",
-    r"reproducib(?:le|ility)|D8|C[1-7]|W[1-6]|the (?:suite|site|server|system|machine|host|infrastructure)(?!'s)|production",
+    r"reproducib(?:le|ility)|D8|C[1-7](?:_\w+\.feature(?!: ?\w))?|W[1-6]|production",
+    r"the (?:suite|site|server|system|machine|host|infrastructure)(?!'s)",
 )
 #: What a narrow scope has: something that can be pointed at - a path, unit, host, option, number or scenario, or a name in quotes.
+_NAMES: Final = re.compile(r"\w\w")
 _POINTS_AT: Final = re.compile(r"\w*[./_:=@\d-]\w|\".+\"")
 _NOTHING: Final = re.compile(
     r"(?:-+|n/?a|none|nothing|nil|not tested|untested|unknown|tbd|todo|\?+|same|ditto|(?:see|as) (?:above|below|there|scope|reason))?\.?",
@@ -44,7 +46,12 @@ _NOTHING: Final = re.compile(
 _SIGNATURE: Final = re.compile(r"(?P<name>[^,;:()]+?)[,;:(\s]+(?P<date>\d{4}-\d{2}-\d{2})\)?")
 _NOBODY: Final = _words(
     "tbd|todo|n/?a|unknown|nobody|somebody|someone|anyone|operators?|owners?|(?:the )?team|admins?|administrators?",
-    "builders?|maintainers?|us|we|me|bot|name|signature",
+    "builders?|maintainers?|us|we|me|bot|name|signature|root|ci|agent|assistant|ai|llm|claude|gpt|chatgpt|copilot|codex|gemini",
+)
+#: What says in more words that nothing was tested.
+_UNTESTED: Final = re.compile(
+    r"(?:(?:it|this|that|there)(?: \w+)? )?(?:nothing|none|never|not)\b(?!.*\b(?:beyond|but|except|more|other|besides|further)\b).*",
+    re.IGNORECASE,
 )
 #: The excuses that are refused, in the words that they hide behind.
 _EXCUSES: Final = {
@@ -99,15 +106,18 @@ def of_section(section: Section, file: str) -> Admitted:
     return _admitted(found[0], file)
 
 
-def check_complete(sections: Sequence[Admitted], *, today: datetime.date) -> None:
-    """Each limitation names one narrow thing, says why, what was tested at most, and who signed it off on which day."""
+def check_complete(sections: Sequence[Admitted], *, today: datetime.date, whole: frozenset[str] = frozenset()) -> None:
+    """Each limitation names one narrow thing, says why, what was tested at most, and who signed it off on which day.
+
+    `whole` are names of the site, its machines and its repositories: none of them is narrow.
+    """
     for each in _all(sections):
-        points_at = each.names_code or _POINTS_AT.search(each.scope)
-        if _NOTHING.fullmatch(each.scope) or _BROAD.search(each.scope) or not points_at:
+        points_at = (each.names_code and _NAMES.search(each.scope)) or _POINTS_AT.search(each.scope)
+        if _NOTHING.fullmatch(each.scope) or _BROAD.search(each.scope) or not points_at or each.scope.strip(" .'\"") in whole:
             expected = "a limitation's scope is one thing that can be pointed at: a path, a unit, a host, a scenario"
             raise CheckFailed(expected, seen=f"`{each.scope}`", where=each.where)
         for what, text in (("a reason", each.reason), ("the most that was tested", each.tested)):
-            if _NOTHING.fullmatch(text) or len(text.split()) < 3:  # noqa: PLR2004 - less is no sentence
+            if _NOTHING.fullmatch(text) or _UNTESTED.fullmatch(text) or len(text.split()) < 3:  # noqa: PLR2004 - less is no sentence
                 raise CheckFailed(f"a limitation says {what}", seen=f"`{text}`", where=each.where)
         _check_signature(each, today)
 

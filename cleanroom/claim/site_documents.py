@@ -50,7 +50,14 @@ def everything(site: Site, base: Repository, secrets: Repository) -> Mapping[str
 
 def prose(documents: Mapping[str, bytes]) -> dict[str, str]:
     """Those of the documents that are Markdown."""
-    return {path: content.decode(errors="replace") for path, content in documents.items() if Path(path).suffix in {".md", ".markdown"}}
+    return {path: content.decode(errors="replace") for path, content in documents.items() if Path(path).suffix.lower() in {".md", ".markdown"}}
+
+
+def whole(site: Site) -> frozenset[str]:
+    """Names of the site and of what it consists of, each of which is all of it."""
+    repositories = {url.rstrip("/").rpartition("/")[2].removesuffix(".git") for url in (site.base.url, site.secrets.url)}
+    machines = {name for name in (site.incus.throwaway, site.incus.canonical_host) if name is not None}
+    return frozenset({site.name, site.domain, f"*.{site.domain}", site.base.flake_attribute, *repositories, *machines})
 
 
 def _is_document(path: str) -> bool:

@@ -6,6 +6,7 @@ Refuses: to call names right where there were none, and an exception that no doc
 
 from __future__ import annotations
 
+import contextlib
 import json
 import posixpath
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -74,6 +75,20 @@ def check_links(library: Library, base: Repository) -> None:
     _report(dead, "every relative link leads to a file of base, every anchor to a heading")
 
 
+def led_to(library: Library, base: Repository, besides: frozenset[str] = frozenset()) -> tuple[Document, ...]:
+    """What a reader comes to beside the site's documents: README.md, and whatever Markdown of base one is led to from there, `besides` left out."""
+    files = {entry.path for entry in base.entries() if entry.path.endswith(_MARKDOWN)} - besides - library.documents.keys()
+    waiting = ["README.md", *(path for file, document in library.documents.items() if file not in library.outside for path in _targets(document))]
+    found: dict[str, Document] = {}
+    while waiting:
+        path = waiting.pop()
+        if path in files and path not in found:
+            with contextlib.suppress(BadInput):
+                found[path] = read(base.read(path).decode(errors="replace"), file=path)
+                waiting += _targets(found[path])
+    return tuple(found.values())
+
+
 def check_in_git(found: Named, known: World) -> None:
     """Each file named is one of base or secrets, and each secret named is in git."""
     judged = found.of("file", "secret")
@@ -119,6 +134,17 @@ def _links(document: Document) -> list[Link]:
     return [link for link in links if urlsplit(link.target).scheme.rpartition(".")[2] in _NO_SCHEME and not link.target.startswith("//")]
 
 
+def _target(path: str, file: str) -> str:
+    """Where a link's path leads, from the root of base."""
+    if not path:
+        return file
+    return posixpath.normpath(path.lstrip("/") if path.startswith("/") else posixpath.join(posixpath.dirname(file), path))
+
+
+def _targets(document: Document) -> list[str]:
+    return [_target(unquote(urlsplit(link.target).path), document.file) for link in _links(document)]
+
+
 def _problem(link: Link, file: str, document: Document, places: set[str], base: Repository) -> str:
     parts = urlsplit(link.target)
     path = unquote(parts.path)
@@ -126,7 +152,7 @@ def _problem(link: Link, file: str, document: Document, places: set[str], base: 
         return "it leads nowhere"
     if link.target.startswith("["):
         return "its definition is not there"
-    target = posixpath.normpath(path.lstrip("/") if path.startswith("/") else posixpath.join(posixpath.dirname(file), path)) if path else file
+    target = _target(path, file)
     if target != "." and target not in places:
         return "there is no such file"
     if parts.fragment:

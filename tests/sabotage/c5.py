@@ -39,7 +39,7 @@ def _limitation(owner: Owner, *, scope: str, reason: str, tested: str, signed_of
     owner.rewrite(owner.review, r"(?s)(### Limitations\n\n).*\Z", rf"\g<1>{head}{row}\n")
 
 
-def _limited(**cells: str) -> Callable[[Owner], None]:
+def limited(**cells: str) -> Callable[[Owner], None]:
     good = {
         "scope": "`drone.service` on ARM",
         "reason": "there is no ARM hardware in this project",
@@ -234,19 +234,19 @@ SABOTAGES = (
         static=True,
         edit=base("modules/host.nix", "{", "# a live rebuild is infeasible by design\n{", count=1),
     ),
-    claim("limitation-broad", "a limitation covers the rebuild itself", _limited(scope="the live rebuild"), {LIMITATION: "`the live rebuild`"}),
-    claim("limitation-unsigned", "nobody answers for a limitation", _limited(signed_off="the operator, 2026-01-01"), {LIMITATION: "the operator"}),
-    claim("limitation-untested", "a limitation does not say what was tested", _limited(tested="n/a"), {LIMITATION: "the most that was tested"}),
+    claim("limitation-broad", "a limitation covers the rebuild itself", limited(scope="the live rebuild"), {LIMITATION: "`the live rebuild`"}),
+    claim("limitation-unsigned", "nobody answers for a limitation", limited(signed_off="the operator, 2026-01-01"), {LIMITATION: "the operator"}),
+    claim("limitation-untested", "a limitation does not say what was tested", limited(tested="n/a"), {LIMITATION: "the most that was tested"}),
     claim(
         "limitation-host-key",
         "host-key binding in other words",
-        _limited(reason="its data is sealed to the old server"),
+        limited(reason="its data is sealed to the old server"),
         {LIMITATION: "excused by host-key binding"},
     ),
     claim(
         "limitation-dns",
         "DNS in other words",
-        _limited(reason="the public name leads to the other machine"),
+        limited(reason="the public name leads to the other machine"),
         {LIMITATION: "excused by DNS or certificates"},
     ),
     claim(

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from lab.tools import run
 from tests import forging
-from tests.sabotage.c5 import EXCUSE, FACTS, HALVES, LIMITATION, TODAY, WEAKENED, claim, documented
+from tests.sabotage.c5 import EXCUSE, FACTS, HALVES, LIMITATION, TODAY, WEAKENED, claim, documented, limited
 from tests.sabotage.edits import suite_edit
 from tests.sabotage.owner import Owner
 
@@ -87,6 +87,30 @@ SABOTAGES = (
         "another class, with an invisible character in its middle",
         _in_static_half("This is ACCEPT\u200bANCE."),
         {FACTS: "`ACCEPTANCE`, and the class was LAB"},
+    ),
+    claim(
+        "limitation-of-a-chapter",
+        "a limitation covers a whole chapter, by its file's name",
+        limited(scope="`c4_cleanroom.feature`"),
+        {LIMITATION: "`c4_cleanroom.feature`"},
+    ),
+    claim(
+        "limitation-of-the-server",
+        "a limitation covers all of the server, by its name in the flake",
+        limited(scope="`cc-ci`"),
+        {LIMITATION: "`cc-ci`"},
+    ),
+    claim(
+        "limitation-signed-by-root",
+        "a limitation is signed off by an account",
+        limited(signed_off="root, 2026-01-01"),
+        {LIMITATION: "`root, 2026-01-01`"},
+    ),
+    claim(
+        "limitation-untested-at-length",
+        "a limitation says in many words that nothing was tested",
+        limited(tested="nothing at all was tested"),
+        {LIMITATION: "`nothing at all was tested`"},
     ),
     claim(
         "done-of-nothing",

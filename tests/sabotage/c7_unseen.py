@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
+from lab.variant import Trees
 from tests.sabotage.c7 import ANSWERED, ARCHITECTURE, ASKED, DECISIONS, IN_GIT, LINKS, SECRETS, STALE, STATED, later, on_machine, static
-from tests.sabotage.edits import GUIDE, base
+from tests.sabotage.edits import GUIDE, base, both
+
+
+def _more_of_certificates(trees: Trees) -> None:
+    (trees.base / "docs" / "certificates.md").write_text("# Certificates\n\nDrop the certificate file in.\n")
+
 
 SABOTAGES = (
     static(
@@ -35,6 +41,12 @@ SABOTAGES = (
         "the guide tells what somebody else does with the certificate",
         {STALE: "operator drops the certificate"},
         later("Before the first boot the operator drops the certificate file in."),
+    ),
+    static(
+        "stale-behind-a-link",
+        "the guide leads to a document that tells the old model, and that the site file does not name",
+        {STALE: "docs/certificates.md"},
+        both(later("More is said in [certificates.md](certificates.md)."), _more_of_certificates),
     ),
     static(
         "stale-without-a-blank",

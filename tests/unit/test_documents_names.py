@@ -192,6 +192,15 @@ def test_a_dead_link_is_told_with_its_line(tmp_path: Path, link: str, problem: s
     assert int(caught.value.where.rpartition(":")[2]) >= 5
 
 
+def test_a_reader_is_led_to_more_than_the_site_names(tmp_path: Path) -> None:
+    files = {"docs/install.md": "[a](a.md) [x](gone.md) [f](../flake.nix)", "docs/a.md": "[b](/b.md#x) [i](install.md)", "b.md": "[a](docs/a.md)"}
+    more = {"README.md": "[c](c%20d.md)", "c d.md": "Text.", "alone.md": "Text.", "empty.md": "", "flake.nix": "{}", "R.md": "[a](alone.md)"}
+    files["b.md"] += " [e](empty.md) [r](R.md)"
+    base = Tree(tmp_path / "base").commit({**files, **more})
+    found = whereabouts.led_to(library(files["docs/install.md"]), base, frozenset({"R.md"}))
+    assert sorted(document.file for document in found) == ["README.md", "b.md", "c d.md", "docs/a.md"]
+
+
 def test_no_link_at_all_is_no_pass(tmp_path: Path) -> None:
     with pytest.raises(HarnessError, match="no relative link"):
         whereabouts.check_links(library("[a](https://example.org)"), Tree(tmp_path / "base").commit(LINKS))

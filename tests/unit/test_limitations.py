@@ -46,6 +46,39 @@ def test_a_narrow_limitation_is_one() -> None:
     assert read(table())[0].limitations[0].where == "REVIEW.md:7"
 
 
+@pytest.mark.parametrize("scope", ["`*`", "`/`", "`c4_cleanroom.feature`", "`cc-ci`", "cc-ci.", "`nixosConfigurations.cc-ci`"])
+def test_what_is_all_of_it_is_no_narrow_scope(scope: str) -> None:
+    with pytest.raises(CheckFailed, match="one thing that can be pointed at"):
+        limitations.check_complete(read(table(scope=scope)), today=TODAY, whole=frozenset({"cc-ci", "nixosConfigurations.cc-ci"}))
+
+
+def test_a_scenario_is_a_narrow_scope() -> None:
+    judge(table(scope="`c4_cleanroom.feature: It survives a reboot`"))
+    limitations.check_complete(read(table(scope="the kernel of `cc-ci`")), today=TODAY, whole=frozenset({"cc-ci"}))
+
+
+@pytest.mark.parametrize("tested", ["nothing at all was tested", "it was not tested at all", "none of it was ever"])
+def test_nothing_in_more_words_is_nothing(tested: str) -> None:
+    with pytest.raises(CheckFailed, match="the most that was tested"):
+        judge(table(most_that_was_tested=tested))
+
+
+def test_what_was_tested_may_be_said_by_what_was_not() -> None:
+    judge(table(most_that_was_tested="nothing beyond evaluating and building it"))
+    judge(table(most_that_was_tested="it boots; a reboot was not tested"))
+
+
+@pytest.mark.parametrize("name", ["root", "CI", "Claude", "an AI agent"])
+def test_a_program_answers_for_nothing(name: str) -> None:
+    with pytest.raises(CheckFailed, match="signed off by a person"):
+        judge(table(signed_off=f"{name}, 2026-11-25"))
+
+
+def test_an_excuse_is_seen_through_what_nobody_sees() -> None:
+    with pytest.raises(CheckFailed, match="excused by DNS"):
+        judge(table(reason="the D\u200bN\u00adS there is not ours to change"))
+
+
 def test_columns_may_stand_in_any_order() -> None:
     row = dict(reversed(GOOD.items()))
     judge("\n".join(f"| {' | '.join(cells)} |" for cells in (list(row), ["---"] * 4, list(row.values()))))
