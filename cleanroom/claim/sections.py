@@ -6,6 +6,7 @@ Refuses: to show what a reader does not see: comments, and characters that have 
 
 from __future__ import annotations
 
+import html
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -19,6 +20,7 @@ from cleanroom.documents.reading import visible
 _READER: Final = MarkdownIt("commonmark").enable("table")
 _SHOWN: Final = {"text", "code_inline"}
 _COMMENT: Final = re.compile(r"<!--.*?(?:-->|\Z)", re.DOTALL)
+_TAG: Final = re.compile(r"</?[A-Za-z][^<>]*>")
 _BREAKS: Final = {"softbreak", "hardbreak"}
 
 
@@ -97,7 +99,8 @@ class Section:
             if token.type == "inline" and not in_table and shown(token):
                 yield Text(shown(token), _line(token))
             elif token.type == "html_block" and (raw := _COMMENT.sub("", token.content).strip()):
-                yield Text(visible(raw), _line(token))
+                # What stands in its attributes may be shown, too; what its tags cut into pieces is read as one.
+                yield Text(visible(f"{raw} {html.unescape(_TAG.sub('', raw))}"), _line(token))
             elif token.type in {"fence", "code_block"}:
                 yield Text(token.content.rstrip("\n"), _line(token), is_code=True)
 

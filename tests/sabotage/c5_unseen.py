@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import base64
+import json
 from collections.abc import Callable
 from pathlib import Path
 
+from cleanroom import evidence
 from lab.tools import run
 from tests import forging
 from tests.sabotage.c5 import EXCUSE, FACTS, HALVES, LIMITATION, TODAY, WEAKENED, claim, documented, limited
@@ -37,6 +40,15 @@ def _done_in_a_better_class(owner: Owner) -> None:
     owner.reseal(forging.completed)
     owner.review.write_text(owner.review.read_text().replace("INCOMPLETE", "PASSED"))
     _done_of_the_record("ACCEPTANCE")(owner)
+
+
+def _boasting_statement(owner: Owner) -> None:
+    """The record's own statement, but for the tests that it says passed, signed again."""
+    path = owner.record / evidence.ENVELOPE
+    statement = json.loads(base64.b64decode(json.loads(path.read_bytes())["payload"]))
+    passed = statement["predicate"]["passedTests"]
+    statement["predicate"]["passedTests"] = ["c5_honest_evidence.feature: The claim has both halves", *passed]
+    path.write_text(json.dumps(evidence.envelope(json.dumps(statement).encode(), owner.signer)))
 
 
 def _softened_in_silence(suite: Path) -> None:
@@ -111,6 +123,12 @@ SABOTAGES = (
         "a limitation says in many words that nothing was tested",
         limited(tested="nothing at all was tested"),
         {LIMITATION: "`nothing at all was tested`"},
+    ),
+    claim(
+        "statement-boasts",
+        "the signed statement lists tests as passed that the ledger does not have, C5's first",
+        _boasting_statement,
+        {WEAKENED: "the statement's passedTests"},
     ),
     claim(
         "done-of-nothing",

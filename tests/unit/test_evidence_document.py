@@ -160,6 +160,8 @@ def test_a_half_that_was_not_asked_for() -> None:
         f"Its certificate is {':'.join(['AB'] * 32)}.",
         "The hash was sha256:0c5b8vw40dy178xlpddw65q9gf1h2186jcc3p4swinwggbllv8mk.",
         "This is ACCEPT\u200bANCE.",
+        "<p>\nIt PASS&#69;D.\n</p>",
+        "<p>\nOf class ACCEPT<b>ANCE</b>.\n</p>",
         "It ran on c1ef\u00adabe7\u00ad1234.",
         "It \uff30\uff21\uff33\uff33\uff25\uff24.",
     ],
