@@ -1,7 +1,8 @@
 """Repointing: another domain by one edit, tried on the throwaway.
 
 Knows: how to change the one place that defines the domain, and how to search a whole closure for the old one: file contents, names and links.
-Refuses: a search that does not find the domain where it is known to be, and to compare systems that were not built in the same way.
+Refuses: a base that reads more in secrets than sops files, a search that does not find the domain where it is known to be, and to compare systems
+that were not built in the same way.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ import secrets
 from dataclasses import dataclass
 from pathlib import Path
 
-from cleanroom import closure, parameters
+from cleanroom import closure, parameters, split
 from cleanroom.errors import CheckFailed, HarnessError
 from cleanroom.machine import Machine
 from cleanroom.parameters import Place
@@ -46,11 +47,18 @@ class Repointing:
 
     @staticmethod
     def of(trial: Trial, base: Repository, secrets: Repository, site: Site, folder: Path) -> Repointing:
-        """Change the one place that defines the domain. `folder` is ours, on this side."""
+        """Change the one place that defines the domain. `folder` is ours, on this side.
+
+        The scratch copy of secrets lacks the inert text: what a build misses without it was not inert, and may be anything, a domain included.
+        """
         place = parameters.definition(base, parameters.parameter_of(site.parameter, site.domain))
-        workshop = Workshop(trial, site, base, export(secrets, folder / "secrets"))
+        workshop = Workshop(trial, site, base, _without_inert_text(export(secrets, folder / "secrets")))
         before = workshop.build(workshop.flake(export(base, folder / "base")))
         if not before.ok:
+            whole = Workshop(trial, site, base, export(secrets, folder / "whole"))
+            if whole.build(whole.flake(export(base, folder / "as-it-is"))).ok:
+                seen, advice = f"without its inert text: {before.complaint}", "what decides anything belongs to base"
+                raise CheckFailed("base takes nothing from secrets but its sops files", seen=seen, where=base.url, advice=advice)
             raise HarnessError(f"the unchanged scratch copy cannot be built: {before.complaint}", where=trial.machine.where)
         tree = export(base, folder / "repointed")
         new = another(site.domain)
@@ -81,6 +89,13 @@ class Repointing:
             raise CheckFailed(expected, seen=seen, where=f"after the edit of {self.edited}", advice=advice)
         if not mentions(self.machine, self.after, self.new_domain):
             raise CheckFailed(f"{self.new_domain} stands in the repointed system", seen="it stands nowhere", where=f"after the edit of {self.edited}")
+
+
+def _without_inert_text(tree: Path) -> Path:
+    for file in list(tree.rglob("*")):
+        if file.is_file() and split.is_inert(file.name):
+            file.unlink()
+    return tree
 
 
 def another(domain: str) -> str:

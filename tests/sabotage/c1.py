@@ -267,6 +267,18 @@ SABOTAGES = (
         edit=_issue(_IN_PIECES),
     ),
     Sabotage(
+        name="readme-that-thinks",
+        story="the README of secrets is Nix, and base imports it",
+        feature=FEATURE,
+        options=("-k", "repoints"),
+        reddens={REPOINT: "nothing from secrets but its sops files"},
+        edit=both(
+            _in_secrets("README.md", '{ hostName = "cc-ci"; }\n'),
+            base("modules/host.nix", "{ revision, ... }:", "{ secrets, revision, ... }:"),
+            base("modules/host.nix", 'networking.hostName = "cc-ci";', 'networking.hostName = (import "${secrets}/README.md").hostName;'),
+        ),
+    ),
+    Sabotage(
         name="one-domain-only",
         story="a module insists on the domain that it was written for",
         feature=FEATURE,
