@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +20,10 @@ from cleanroom.redact import Secret
 from cleanroom.repository import Repository
 from cleanroom.site import Site
 
+#: Where decrypted secrets belong: in memory, below these.
+DECRYPTED = ("/run/secrets.d", "/run/secrets-for-users.d")
+#: What sops-nix itself puts there: identities that it imported, and templates, which are made of declared secrets.
+_OF_SOPS_NIX = re.compile(r"age-keys\.txt|[0-9]+/rendered/.*")
 _EVALUATION_SECONDS = 300.0
 #: sops-nix's options as data. Older versions lack some; a path is told as text, without copying it into the store.
 _OPTIONS = """secrets: builtins.mapAttrs (name: secret: {
@@ -160,6 +165,22 @@ def check_values(machine: Machine, pairs: Sequence[Pair]) -> None:
             raise CheckFailed(f"{each.declared.name} is decrypted at {each.declared.path}", seen="nothing is there", where=machine.where)
         if found != hashlib.sha256(value).hexdigest():
             raise CheckFailed(f"{each.declared.path} holds git's {each.declared.name}", seen="other bytes", where=machine.where)
+
+
+def check_nothing_else(machine: Machine, pairs: Sequence[Pair]) -> None:
+    """Where secrets are decrypted lies nothing but what base declares, in whichever generation; no search looks there."""
+    leads_to = machine.probe("readlink", "-f", "--", *(each.declared.path for each in pairs), ok=(0, 1)).text.splitlines()
+    known = {_below(path).partition("/")[2] for path in leads_to if path.startswith(DECRYPTED)}
+    files = machine.probe("find", *DECRYPTED, "-type", "f", "-print0", ok=(0, 1)).stdout.decode(errors="surrogateescape").split("\0")[:-1]
+    strange = [path for path in files if not _OF_SOPS_NIX.fullmatch(_below(path)) and _below(path).partition("/")[2] not in known]
+    if strange:
+        seen = f"undeclared: {', '.join(sorted(strange))}"
+        raise CheckFailed("where secrets are decrypted lies what base declares, and nothing else", seen=seen, where=machine.where)
+
+
+def _below(path: str) -> str:
+    """`path` from the folder of decrypted secrets on: the number of the generation comes first."""
+    return "/".join(path.split("/")[3:])
 
 
 def check_modes(machine: Machine, pairs: Sequence[Pair]) -> None:

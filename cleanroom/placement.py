@@ -12,9 +12,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from cleanroom.certificate import Pair
+from cleanroom.declared import DECRYPTED
 from cleanroom.errors import CheckFailed, HarnessError, OutOfTime
 from cleanroom.machine import Machine
-from cleanroom.sighting.machine_sightings import DECRYPTED
 from cleanroom.site import Site
 from cleanroom.ssh import Result
 from cleanroom.tables.serving import Certificate

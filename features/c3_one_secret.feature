@@ -39,6 +39,7 @@ Feature: C3 - all secrets are in git, with one exception
     When base's declared secrets are evaluated
     Then each declared secret on the machine equals git's value
     And each has the owner, the group and the mode that base declares
+    And nothing else lies where secrets are decrypted
 
   @w5
   Scenario Outline: The key is necessary

@@ -82,6 +82,11 @@ def modes_equal(throwaway: Throwaway, pairs: tuple[Pair, ...]) -> None:
     declared.check_modes(throwaway.machine, pairs)
 
 
+@then("nothing else lies where secrets are decrypted")
+def nothing_else(throwaway: Throwaway, pairs: tuple[Pair, ...]) -> None:
+    declared.check_nothing_else(throwaway.machine, pairs)
+
+
 @when(parsers.parse("the machine is activated with {key}"), target_fixture="attempt")
 def activated_with(key: str, key_trial: Trial, pairs: tuple[Pair, ...], site: Site) -> Attempt:
     return Attempt.of(key_trial, site.bootstrap.machine_path, pairs, tried_with=key)

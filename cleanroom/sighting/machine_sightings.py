@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property
 
+from cleanroom.declared import DECRYPTED
 from cleanroom.leaks import Result, Search
 from cleanroom.machine import Machine
 from cleanroom.run import Run
@@ -20,8 +21,6 @@ from cleanroom.sighting.sightings import Places
 from cleanroom.tables.git import Leaks
 
 STORE = "/nix/store"
-#: Where decrypted secrets belong: in memory, below these.
-DECRYPTED = ("/run/secrets.d", "/run/secrets-for-users.d")
 #: A place that changes while it is read is read again, so often.
 _ATTEMPTS = 5
 

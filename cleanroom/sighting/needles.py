@@ -24,6 +24,7 @@ PRIVATE_KEYS = {
     "private key (PEM, OpenSSH)": r"-----BEGIN ([A-Z0-9]{1,12} ){0,2}PRIVATE KEY-----(\s|\\n|\\r){1,6}[A-Za-z0-9+/][A-Za-z0-9+/-]{7}",
     "private key (PGP)": r"-----BEGIN PGP PRIVATE KEY BLOCK-----(\s|\\n|\\r){1,6}[A-Za-z0-9+/]{7}",
     "private key (PEM in base64)": _PEM_IN_BASE64,
+    "private key (JSON web key)": r"\"d\"\s{0,4}:\s{0,4}\"[A-Za-z0-9_-]{43}",
     "private key (age)": r"AGE-SECRET-KEY-(1|PQ-1)[QPZRY9X8GF2TVDW0S3JN54KHCE6MUA7L]{58}",
     "private key (PuTTY)": r"Private-Lines: [0-9]{1,3}\s{1,2}[A-Za-z0-9+/]{16}",
 }

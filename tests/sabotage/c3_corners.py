@@ -11,7 +11,7 @@ from lab.state import State
 from lab.tools import run
 from lab.variant import Trees
 from tests.sabotage.bench import Bench, Sabotage
-from tests.sabotage.c3 import CREDENTIAL, DELIVERED, DOCUMENT, FEATURE, IN_GIT, IN_REPORTS, ON_MACHINE, ONE_KEY
+from tests.sabotage.c3 import CREDENTIAL, DELIVERED, DOCUMENT, FEATURE, IN_GIT, IN_REPORTS, ON_MACHINE, ONE_KEY, SUFFICIENT
 from tests.sabotage.edits import GUIDE, after_rebuild, base, both
 
 _SECRET = "/run/secrets/drone/rpc_secret"
@@ -94,6 +94,24 @@ SABOTAGES = (
         options=_MACHINE,
         reddens={ON_MACHINE: "/root/rpc.bak"},
         edit=after_rebuild(f"cp {_SECRET} /root/rpc.bak"),
+    ),
+    Sabotage(
+        name="key-among-the-secrets",
+        story="a copy of the key lies among the decrypted secrets, where no search looks, for every program to read",
+        feature=FEATURE,
+        options=("-k", "sufficient or private"),
+        reddens={SUFFICIENT: "/run/secrets.d/1/key.txt"},
+        edit=after_rebuild("install -m 0444 /var/lib/sops-nix/key.txt /run/secrets.d/1/key.txt"),
+    ),
+    Sabotage(
+        name="account-key",
+        story="an ACME client left the key of its account, as a JSON web key",
+        feature=FEATURE,
+        options=("-k", "private"),
+        reddens={ONE_KEY: "/root/account.json"},
+        edit=after_rebuild(
+            """printf '{"kty": "EC", "%s": "%s"}' d "$(head -c 32 /dev/urandom | base64 -w0 | tr +/ -_ | tr -d =)" > /root/account.json"""
+        ),
     ),
     Sabotage(
         name="secret-in-a-journal-of-its-own",

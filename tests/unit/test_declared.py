@@ -6,9 +6,11 @@ import getpass
 import grp
 import hashlib
 import os
+import re
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, cast
 
 import pyrage
 import pytest
@@ -156,3 +158,29 @@ def test_another_value_is_red_and_not_shown(decrypted: tuple[Machine, Pair]) -> 
     path.unlink()
     with pytest.raises(CheckFailed, match="nothing is there"):
         declared.check_values(machine, [pair])
+
+
+@pytest.mark.parametrize(
+    ("found", "strange"),
+    [
+        ([], []),
+        (["/run/secrets.d/2/drone/rpc", "/run/secrets.d/1/drone/rpc", "/run/secrets-for-users.d/1/root"], []),
+        (["/run/secrets.d/age-keys.txt", "/run/secrets.d/2/rendered/drone.env"], []),
+        (["/run/secrets.d/2/drone/rpc", "/run/secrets.d/2/key.txt"], ["/run/secrets.d/2/key.txt"]),
+        (["/run/secrets.d/2/age-keys.txt", "/run/secrets.d/drone/rpc"], ["/run/secrets.d/2/age-keys.txt", "/run/secrets.d/drone/rpc"]),
+    ],
+    ids=["nothing", "declared, in any generation", "sops-nix's own", "a copy of the key", "in another place"],
+)
+def test_nothing_else_lies_where_secrets_are_decrypted(found: list[str], strange: list[str]) -> None:
+    def probe(program: str, *_arguments: str, ok: object) -> SimpleNamespace:
+        assert ok == (0, 1)
+        if program == "readlink":
+            return SimpleNamespace(text="/run/secrets.d/2/drone/rpc\n/run/secrets-for-users.d/1/root\n/var/lib/elsewhere")
+        return SimpleNamespace(stdout="".join(f"{path}\0" for path in found).encode())
+
+    machine = cast(Machine, SimpleNamespace(where="there", probe=probe))
+    if not strange:
+        declared.check_nothing_else(machine, PAIRS)
+        return
+    with pytest.raises(CheckFailed, match=re.escape(f"undeclared: {', '.join(strange)}")):
+        declared.check_nothing_else(machine, PAIRS)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import io
+import json
 import secrets
 from pathlib import Path
 from typing import Any
@@ -81,6 +82,7 @@ KEYS["with headers, as Docker writes its own"] = KEYS["EC, SEC 1"].replace(b"---
 KEYS["with CR LF"] = KEYS["Ed25519, PKCS 8"].replace(b"\n", b"\r\n")
 for alignment in range(3):
     KEYS[f"in base64, {alignment}"] = base64.b64encode(KEYS[("RSA, PKCS 1", "EC, SEC 1", "Ed25519, OpenSSH")[alignment]])
+KEYS["as a JSON web key"] = json.dumps({"kty": "OKP", "crv": "Ed25519", "d": secrets.token_urlsafe(32), "x": "public"}).encode()
 for headers in (b"", b"Version: GnuPG v2\n", b"Comment: mine\n"):
     KEYS[f"PGP {headers.decode()}"] = b"-----BEGIN PGP PRIVATE KEY BLOCK-----\n" + headers + b"\nlFgEZx1v3RYJKwYBBAHaRw8BAQdAqz0dK5l1\n"
 KEYS["in a JSON string"] = KEYS["Ed25519, PKCS 8"].replace(b"\n", b"\\n")
@@ -99,6 +101,7 @@ def test_a_private_key_of_any_kind_is_found(needles: Needles, kind: str) -> None
         b"-----BEGIN PUBLIC KEY-----\nMCowBQYDK2VwAyEAGb9ECWmEzf6FQbrBZ9w7lshQhqowtrbLDFw4rXAxZuE=\n",
         b"a key begins with AGE-SECRET-KEY-1, in capitals",
         base64.b64encode(b"-----BEGIN CERTIFICATE-----\nMIIBszCCAVmgAwIBAgIUZ2ZkY2Vy\n-----END CERTIFICATE-----\n"),
+        b'{"kty": "OKP", "x": "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo", "id": "d", "d": "not long enough"}',
         b"begins with -----BEGIN PGP PRIVATE KEY BLOCK----- and ends with",
     ],
 )
