@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, NamedTuple, cast
 from cleanroom.sops import metadata as sops_metadata
 from cleanroom.sops.cipher import looks_sealed
 from cleanroom.sops.errors import Malformed, Unsupported
-from cleanroom.sops.keys import check_copy
+from cleanroom.sops.keys import check_copy, check_no_other_copy
 from cleanroom.sops.metadata import Loaded, Metadata
 from cleanroom.sops.tree import Branch, Spot, spots
 
@@ -72,6 +72,8 @@ def parse(data: bytes, form: Form, *, where: str) -> File:
         raise Unsupported("the encryption rule reads comments, and one of them stands where nobody can say what it is about", where=where)
     for recipient, copy in metadata.copies:
         check_copy(recipient, copy, where=where)
+    if metadata.groups == 1:  # several are refused by who opens the file
+        check_no_other_copy(data, len(metadata.copies) * loaded.blocks, where=where)
     names = [spot.name for spot in found if not spot.is_comment]
     if len(set(names)) < len(names):
         twice = next(name for name in names if names.count(name) > 1)

@@ -121,6 +121,18 @@ def check_copy(recipient: str, copy: str, *, where: str) -> None:
         raise Malformed(f"the copy of the data key for {recipient} can be opened by other keys than that one: it is written for {seen}", where=where)
 
 
+def check_no_other_copy(data: bytes, listed: int, *, where: str) -> None:
+    """Refuse a file that holds more age files than the `listed` copies of its data key.
+
+    sops ignores what stands in a comment, in a field that it does not know, or in key groups beside a list of recipients. Who has the key to it
+    does not.
+    """
+    found = data.count(_ARMOUR[0].encode())
+    if found > listed:
+        seen = f"it holds {found} age files, and lists {listed}"
+        raise Malformed(f"the file may have readers whom its list of recipients does not name: {seen}", where=where)
+
+
 def _family(recipient: str) -> str:
     """`age1` for an X25519 recipient, the key type for an SSH one, anything else for kinds whose stanzas are not known here."""
     if recipient.startswith("ssh-"):

@@ -25,12 +25,13 @@ _RFC3339 = r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(?:[.,][0-9]+)
 class Loaded(NamedTuple):
     """What a form's reader returns: documents without metadata, and the metadata as plain data.
 
-    `doubtful` says that a comment stands where nobody can say which collection it belongs to.
+    `doubtful` says that a comment stands where nobody can say which collection it belongs to, `blocks` how often the metadata stand there.
     """
 
     documents: list[Branch]
     table: dict[str, Any] | None
     doubtful: bool = False
+    blocks: int = 1
 
 
 class Metadata(NamedTuple):
@@ -97,12 +98,14 @@ def parse(table: Mapping[str, Any] | None, *, sealed_values: bool, where: str) -
 
 
 def extract(documents: list[Branch], *, doubtful: bool = False, where: str) -> Loaded:
-    """Take the nested metadata out of each document; those of the first one count, as they do for sops."""
+    """Take the nested metadata out of each document; those of the first one count, as they do for sops, which writes the same into each."""
     blocks = [_take(document) for document in documents]
+    if any(block is not None and as_plain(block) != as_plain(blocks[0]) for block in blocks):
+        raise Malformed("the documents of the file have different sops metadata: sops reads the first, anybody else may read the others", where=where)
     table = blocks[0] if blocks else None
     if table is not None and not isinstance(table, Branch):
         raise Malformed("the sops metadata are not a mapping", where=where)
-    return Loaded(documents, None if table is None else as_plain(table), doubtful)
+    return Loaded(documents, None if table is None else as_plain(table), doubtful, sum(block is not None for block in blocks))
 
 
 def embed(documents: list[Branch], metadata: Metadata) -> list[Branch]:

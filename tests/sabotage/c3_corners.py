@@ -5,14 +5,19 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 
+import pyrage
+
+from cleanroom import vault
 from lab.names import BASE, BOOTSTRAP_KEY, TOKEN
 from lab.repositories import bare
 from lab.state import State
 from lab.tools import run
 from lab.variant import Trees
 from tests.sabotage.bench import Bench, Sabotage
+from tests.sabotage.c1 import AUTHENTIC, RECIPIENTS
+from tests.sabotage.c1 import FEATURE as C1
 from tests.sabotage.c3 import CREDENTIAL, DELIVERED, DOCUMENT, FEATURE, IN_GIT, IN_REPORTS, ON_MACHINE, ONE_KEY, SUFFICIENT
-from tests.sabotage.edits import GUIDE, after_rebuild, base, both
+from tests.sabotage.edits import GUIDE, SOPS_FILE, after_rebuild, base, both
 
 _SECRET = "/run/secrets/drone/rpc_secret"
 _MACHINE = ("-k", "machine or trace")
@@ -49,7 +54,27 @@ def _second_variable(trees: Trees) -> None:
     trees.rewrite(trees.site_file, token, f'{token}, REGISTRY_PASSWORD = {{ file = "{password.name}" }}')
 
 
+def _hidden_reader(trees: Trees) -> None:
+    """A copy of the data key for somebody else in a key group, which sops passes over where there is a list of recipients."""
+    path = trees.secrets / SOPS_FILE
+    data_key = vault.read(path, identities=vault.load_identities(State.locate().keys / BOOTSTRAP_KEY)).data_key.reveal()
+    stranger = pyrage.x25519.Identity.generate().to_public()
+    copy = pyrage.encrypt(data_key, [stranger], armored=True).decode()
+    lines = "".join(f"                {line}\n" for line in copy.splitlines())
+    group = f"    key_groups:\n        - age:\n            - recipient: {stranger}\n              enc: |\n{lines}"
+    trees.rewrite(path, "    lastmodified:", f"{group}    lastmodified:", count=1)
+
+
 SABOTAGES = (
+    Sabotage(
+        name="hidden-reader",
+        story="a sops file holds a copy of its data key for somebody whom its list of recipients does not name",
+        feature=C1,
+        options=("-k", "encrypted"),
+        static=True,
+        reddens=dict.fromkeys((RECIPIENTS, AUTHENTIC), "readers whom its list of recipients does not name"),
+        edit=_hidden_reader,
+    ),
     Sabotage(
         name="document-replaced",
         story="the document admits to a second secret outside git, and a replace ref shows who mirrors the repository another one",

@@ -70,6 +70,16 @@ def for_two(_raw: bytes) -> bytes:
     return bytes(pyrage.encrypt(b"x" * 32, [IDENTITY.to_public(), OTHER.to_public()]))
 
 
+def another_copy(indent: int) -> str:
+    """A copy of a data key for somebody else, as a block of text so far to the right."""
+    armour = pyrage.encrypt(b"x" * 32, [pyrage.x25519.Identity.generate().to_public()], armored=True).decode()
+    return "".join(f"{' ' * indent}{line}\n" for line in armour.splitlines())
+
+
+def in_metadata(field: str, indent: int) -> str:
+    return FILE.replace("    lastmodified:", f"{field}{another_copy(indent)}    lastmodified:", 1)
+
+
 FIRST, SECOND, INNER = sealed("first:"), sealed("second:"), sealed("inner:")
 ITEMS = re.findall(r"- (ENC.*)", FILE)
 MODIFIED = re.search(r'lastmodified: ("?[0-9TZ:-]+"?)', FILE)
@@ -109,6 +119,10 @@ WRONG = {
     "a date that is none": (FILE.replace(MODIFIED[0], "lastmodified: yesterday"), "malformed"),
     "two rules": (FILE.replace("unencrypted_suffix:", "encrypted_suffix: x\n    unencrypted_suffix:"), "malformed"),
     "another reader in a copy of the data key": (copies_changed(for_two), "malformed"),
+    "a key group beside the recipients": (in_metadata("    key_groups:\n        - age:\n            - enc: |\n", 20), "malformed"),
+    "a copy in a field that sops does not know": (in_metadata("    spare: |\n", 8), "malformed"),
+    "a copy in a comment": ("".join(f"# {line}\n" for line in another_copy(0).splitlines()) + FILE, "malformed"),
+    "a second document with recipients of its own": (f"{FILE}---\nsops:\n    age:\n        - enc: |\n{another_copy(16)}", "malformed"),
     "a copy of the data key": (copies_changed(lambda raw: raw[:-1] + bytes([raw[-1] ^ 1])), "key-damaged"),
     "a copy's header": (copies_changed(lambda raw: raw.replace(b"\n---", b"\n-> other stanza\n---")), "malformed"),
     "a copy without its end": (FILE.replace("-----END AGE ENCRYPTED FILE-----", "", 1), "truncated"),
