@@ -96,14 +96,15 @@ def _unproven(events: Sequence[Event], outcomes: dict[str, Outcome]) -> Iterator
     """Scenarios that were asked for and do not count: not passed through no fault of the site, without a step, or of no feature file."""
     if not outcomes:
         yield "no scenario ran"
-    known = {entry["identity"] for event in events if event["kind"] == "inventory" for entry in event["scenarios"]}
+    told = [event["scenarios"] for event in events if event["kind"] == "inventory"]
+    known = {entry["identity"] for scenarios in told for entry in scenarios}
     steps = {kind: [(e["scenario"], e["step"]) for e in events if e["kind"] == kind] for kind in ("step-began", "step-passed")}
     for scenario, outcome in outcomes.items():
         if outcome.state in {"error", "skipped", "unfinished"}:
             yield f"{outcome.state}: {scenario}"
         elif outcome.state == "passed" and not _every_step(steps, scenario):
             yield f"not every step was seen to pass: {scenario}"
-        if known and scenario not in known:
+        if told and scenario not in known:
             yield f"in no feature file: {scenario}"
 
 
@@ -182,7 +183,7 @@ def _evidence_class(events: Sequence[Event], *, complete: bool) -> EvidenceClass
     site = next((event for event in events if event["kind"] == "site"), None)
     if site is None or not is_cold(events):
         return "DEV"
-    if site["site_kind"] == "lab" or site["settings"].get("kind") == "lab":
+    if "lab" in {site["site_kind"], site["settings"].get("kind")}:
         return "LAB"
     told = {event["kind"]: event for event in events}
     committed = "suite" in told and bool(told["suite"]["commit"]) and told["suite"]["dirty"] is False
@@ -192,7 +193,7 @@ def _evidence_class(events: Sequence[Event], *, complete: bool) -> EvidenceClass
 def is_cold(events: Sequence[Event]) -> bool:
     """The adversary's role, nothing kept, nothing reused - by the options, and by what happened."""
     began = next((event for event in events if event["kind"] == "run-began"), None)
-    asked = began is not None and began["role"] == "adversary" and began["keep"] == "never" and not began["reuse"]
+    asked = began is not None and (began["role"], began["keep"], began["reuse"]) == ("adversary", "never", False)
     line = " ".join(word for event in events if event["kind"] == "host" for word in event["arguments"])
     return (
         asked and not any(warm in line for warm in _WARM) and not any(event["kind"] == "machine-kept" or "recalled_from" in event for event in events)

@@ -71,6 +71,15 @@ def alter_a_field(chance: random.Random, events: list[Event]) -> list[Event]:
     return events
 
 
+def empty_a_field(chance: random.Random, events: list[Event]) -> list[Event]:
+    """Nothing in place of a value, in one of the ways in which JSON says so; of one kind, as most events are of few."""
+    kind = chance.choice(sorted({event["kind"] for event in events}))
+    at = chance.choice([number for number, event in enumerate(events) if event["kind"] == kind])
+    if names := sorted(events[at].keys() - CHAIN):
+        events[at] = {**events[at], chance.choice(names): chance.choice((None, "", [], {}, 0))}
+    return events
+
+
 def altered(chance: random.Random, value: Any) -> Any:
     """Another value of the same type, deep inside if it has an inside."""
     if isinstance(value, bool):
@@ -88,7 +97,7 @@ def altered(chance: random.Random, value: Any) -> Any:
     return value
 
 
-EDITORS: tuple[Edit, ...] = (drop, drop_a_kind, tell_twice, swap, move, drop_a_field, alter_a_field, alter_a_field)
+EDITORS: tuple[Edit, ...] = (drop, drop_a_kind, tell_twice, swap, move, drop_a_field, alter_a_field, alter_a_field, empty_a_field)
 
 
 def the_suites_own(path: Path) -> str:

@@ -42,7 +42,9 @@ def scenario(name: str, *steps: str, **changed: str) -> list[Event]:
     return told
 
 
-def green(*, kind: str = "real", role: str = "adversary", keep: str = "never", reuse: bool = False, machine: str = "virtual-machine") -> list[Event]:
+def green(
+    *, kind: str = "real", role: str = "adversary", keep: str = "never", reuse: bool | None = False, machine: str = "virtual-machine"
+) -> list[Event]:
     """The ledger of a run in which everything went well."""
     planned = [{"identity": name, "line": 1, "on_request": name == TWICE} for name in (NEW, BLANK, TWICE)]
     return [
@@ -146,6 +148,7 @@ CASES: list[tuple[str, Edit, str, str]] = [
     ("without a step", replacing(NEW, scenario(NEW)), "INCOMPLETE", f"not every step was seen to pass: {NEW}"),
     ("a step began and never passed", with_event(event("step-began", scenario=NEW, step="x")), "INCOMPLETE", "not every step was seen to pass"),
     ("in no feature file", lambda e: [*e[:-1], *scenario("x.feature: New", "Then it is"), e[-1]], "INCOMPLETE", "in no feature file: x.feature: New"),
+    ("a list without a scenario", changing("inventory", scenarios=[]), "INCOMPLETE", f"in no feature file: {NEW}"),
     ("another image", changing("machine", image="2" * 64), "INCOMPLETE", "throwaway was not made from the declared image"),
     ("another image than pinned", changing("before", declared_image="2" * 64), "INCOMPLETE", "the image is not the declared one"),
     ("another revision", changing("revision", commit="d" * 40), "INCOMPLETE", "the revision of base is not the declared one"),
@@ -225,6 +228,7 @@ def test_a_ledger_cut_short_at_any_event_is_incomplete_and_names_the_last_step(l
         ({"keep": "on-failure"}, "DEV"),
         ({"reuse": True}, "DEV"),
         ({"reuse": True, "kind": "lab"}, "DEV"),
+        ({"reuse": None}, "DEV"),
     ],
 )
 def test_the_class_is_what_the_run_earned(changes: dict[str, Any], evidence_class: str) -> None:
