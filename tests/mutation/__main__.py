@@ -38,7 +38,7 @@ MODULES: dict[str, str] = {
     "cleanroom.leak.search": "unit/test_leaks_search.py unit/test_leaks.py",
     "cleanroom.leak.coverage": "unit/test_leaks_coverage.py unit/test_leaks.py",
     "cleanroom.leak.forms": "unit/test_leaks_forms.py",
-    "cleanroom.verifier": "unit/test_verifier_story.py unit/test_verifier.py proofs/test_forgeries.py",
+    "cleanroom.verifier": "unit/test_verifier_parts.py unit/test_verifier_story.py unit/test_verifier.py proofs/test_forgeries.py",
     "cleanroom.conduct": "unit/test_conduct.py unit/test_trial.py",
     "cleanroom.watchdog": "unit/test_watchdog.py",
     "cleanroom.redact": "unit/test_redact.py",
