@@ -15,7 +15,7 @@ from typing import Any, NoReturn, TypeAlias
 from cleanroom.sops.tree import Branch, Comment, Leaf
 from cleanroom.sops.yaml_types import resolve
 
-_KEY = re.compile(r"""([A-Za-z0-9_][A-Za-z0-9_.$/@+-]*(?: [A-Za-z0-9_.$/@+-]+)*|"(?:[^"\\]|\\.)*"|'[^']*'):(?: +|$)""")
+_KEY = re.compile(r"""([A-Za-z0-9_][A-Za-z0-9_.$/@+=-]*(?: [A-Za-z0-9_.$/@+=-]+)*|"(?:[^"\\]|\\.)*"|'[^']*'):(?: +|$)""")
 _QUOTED = r'"((?:[^"\\]|\\.)*)"(?: +#(.*))?'
 _SINGLE = r"'((?:[^']|'')*)'(?: +#(.*))?"
 _ESCAPE = r"\\(?:x([0-9a-fA-F]{2})|u([0-9a-fA-F]{4})|U([0-9a-fA-F]{8})|(.))"

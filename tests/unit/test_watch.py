@@ -69,7 +69,7 @@ def test_a_line_that_breaks_is_a_gap_and_one_that_we_close_is_none(incus: Incus,
     assert not watch.has_gap
     watch = Watch(hypervisor, NAME, ledger.record)
     incus.hang_up()
-    wait_until(lambda: len(list(ledger.of("lifecycle-gap"))) == 1 or Waiting("not yet"), what="the gap to be told", within=5, every=0.01)
+    wait_until(lambda: len(list(ledger.of("lifecycle-gap"))) == 1 or Waiting("not yet"), what="the gap to be told", within=30, every=0.01)
     assert watch.has_gap
     hypervisor.client.api.session.close()
 
