@@ -302,13 +302,13 @@ SABOTAGES = (
     Sabotage(
         name="bridge-takes-anything",
         story="the bridge does not check signatures",
-        reddens={ENDPOINTS: "signed with another secret is answered with status 401"},
+        reddens=dict.fromkeys((ENDPOINTS, REBOOT), "signed with another secret is answered with status 401"),
         edit=base("programs/bridge.py", "self.answer(401, ", "self.answer(202, "),
     ),
     Sabotage(
         name="bridge-takes-nothing",
         story="the bridge was given another secret than git's",
-        reddens={ENDPOINTS: "signed with git's secret is answered with status 202"},
+        reddens=dict.fromkeys((ENDPOINTS, REBOOT), "signed with git's secret is answered with status 202"),
         edit=base("programs/bridge.py", 'KEY = secret("webhook_hmac")', 'KEY = b"another secret"'),
     ),
     Sabotage(
