@@ -36,7 +36,10 @@ def _in_pieces(domain: str) -> str:
 
 
 _IN_PIECES = _in_pieces(DOMAIN)
-_SEALED = {PARAMETERS: "a file that cannot be opened cannot be looked into for parameters"}
+_SEALED = {
+    PARAMETERS: "a file that cannot be opened cannot be looked into for parameters",
+    LOCKED: "nor can it be told whether base holds a copy of it",
+}
 
 
 def _in_secrets(path: str, text: str, *, mode: int = 0o644) -> Callable[[Trees], None]:

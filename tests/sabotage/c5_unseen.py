@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import base64
+import hashlib
 import json
 from collections.abc import Callable
 from pathlib import Path
 
-from cleanroom import evidence
+from cleanroom import evidence, ledger
 from lab.tools import run
 from tests import forging
 from tests.sabotage.c5 import EXCUSE, FACTS, HALVES, LIMITATION, TODAY, WEAKENED, claim, documented, limited
@@ -48,6 +49,16 @@ def _boasting_statement(owner: Owner) -> None:
     statement = json.loads(base64.b64decode(json.loads(path.read_bytes())["payload"]))
     passed = statement["predicate"]["passedTests"]
     statement["predicate"]["passedTests"] = ["c5_honest_evidence.feature: The claim has both halves", *passed]
+    path.write_text(json.dumps(evidence.envelope(json.dumps(statement).encode(), owner.signer)))
+
+
+def _garbled_record(owner: Owner) -> None:
+    """The record's ledger, chained anew, without anybody's role; digest and signature are right."""
+    ledger_file, path = owner.record / ledger.NAME, owner.record / evidence.ENVELOPE
+    forging.chain(ledger_file, [{name: value for name, value in event.items() if name != "role"} for event in ledger.read(ledger_file)])
+    statement = json.loads(base64.b64decode(json.loads(path.read_bytes())["payload"]))
+    (subject,) = (subject for subject in statement["subject"] if subject["name"] == ledger.NAME)
+    subject["digest"]["sha256"] = hashlib.sha256(ledger_file.read_bytes()).hexdigest()
     path.write_text(json.dumps(evidence.envelope(json.dumps(statement).encode(), owner.signer)))
 
 
@@ -129,6 +140,13 @@ SABOTAGES = (
         "the signed statement lists tests as passed that the ledger does not have, C5's first",
         _boasting_statement,
         {WEAKENED: "the statement's passedTests"},
+    ),
+    claim(
+        "record-garbled",
+        "the owner signs a ledger that keeps silent about the role",
+        _garbled_record,
+        {TODAY: "lacks or garbles something (KeyError: 'role')"},
+        may_redden=dict.fromkeys((HALVES, FACTS, WEAKENED), "without a record nothing can be compared with it"),
     ),
     claim(
         "done-of-nothing",
