@@ -473,12 +473,12 @@ def _tree(repo: Path, commit: str) -> dict[str, bytes]:
     return files
 
 
-_DEPTH: Final = {"Feature": 0, "Rule": 1, "Background": 2, "Scenario": 2, "Example": 2, "Scenario Outline": 2, "Scenario Template": 2}
+_DEPTH: Final = {"Feature": 0, "Rule": 1} | dict.fromkeys(("Background", "Scenario", "Example", "Scenario Outline", "Scenario Template"), 2)
 
 
 def _scenarios(file: str, text: str) -> Iterator[tuple[str, bool]]:
     """Each scenario, or row of an outline, of a feature file, and whether it runs on request: as much of Gherkin as that takes."""
-    quote, title, rows, tags = "", None, 0, set[str]()
+    quote, title, row, tags = "", None, "", set[str]()  # `row`: the part of a table that comes next
     over = [tags, tags, tags, tags]  # the tags of the feature, rule, scenario and examples that a line is in
     for line in itertools.chain(map(str.strip, text.splitlines()), ["Feature:"]):
         word, colon, rest = line.partition(":")
@@ -487,18 +487,18 @@ def _scenarios(file: str, text: str) -> Iterator[tuple[str, bool]]:
         elif line.startswith("@"):
             tags = tags | set(re.sub(r"\s#.*", "", line).split())
         elif colon and word in _DEPTH:
-            if title is not None and not rows:
+            if title is not None and not row:
                 yield f"{file}: {title}", bool(ON_REQUEST & set().union(*over))
             over = [*over[: _DEPTH[word]], tags, set(), set(), set()]
-            title, rows, tags = (rest.strip() if word not in {"Feature", "Rule", "Background"} else None), 0, set()
+            title, row, tags = (rest.strip() if word not in {"Feature", "Rule", "Background"} else None), "", set()
         elif colon and word in {"Examples", "Scenarios"}:
-            over, rows, tags = [*over[:3], tags], 1, set()
-        elif line.startswith("|") and rows:
+            over, row, tags = [*over[:3], tags], "head", set()
+        elif line.startswith("|") and row:
             cells = [cell.strip() for cell in re.findall(r"((?:\\.|[^|\\])*)\|", line[1:])]
-            row = re.sub(r"\\([n|\\])", lambda sign: sign[1].replace("n", "\n"), " | ".join(cells))
-            if rows > 1:
-                yield f"{file}: {title} [{row}]", bool(ON_REQUEST & set().union(*over))
-            rows += 1
+            values = re.sub(r"\\([n|\\])", lambda sign: sign[1].replace("n", "\n"), " | ".join(cells))
+            if row == "body":
+                yield f"{file}: {title} [{values}]", bool(ON_REQUEST & set().union(*over))
+            row = "body"
 
 
 def register(commands: Any) -> None:  # noqa: ANN401 - argparse keeps the type private

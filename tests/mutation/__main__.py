@@ -21,7 +21,7 @@ from typing import Any
 
 from tests.mutation import mutants
 from tests.mutation.trial import ROOT, attempt, attempt_until, path_of
-from tests.sabotage.lanes import ending_workers, leads_a_group
+from tests.workers import ending_workers, leads_a_group
 
 #: What must not be wrong without anybody noticing, and the tests that are there to notice it (patterns below tests/, the quickest first).
 #: More would notice more: what survives is at most.

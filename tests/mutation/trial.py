@@ -52,6 +52,8 @@ def attempt(module: str, number: int | None, tests: str, within: float) -> tuple
     """`killed`, `survived` or `timeout`, and the seconds it took; without a number the module as it is is tried."""
     for heavy in _HEAVY:
         importlib.import_module(heavy)
+    if module in sys.modules:
+        raise RuntimeError(f"{module} is imported already: no wrong version would come in its place")
     began = time.monotonic()
     child = os.fork()
     if child == 0:

@@ -6,12 +6,10 @@ Refuses: to leave a lab of its own making behind, unless told to; nor does a lan
 
 from __future__ import annotations
 
-import contextlib
 import logging
 import multiprocessing
 import os
 import queue
-import signal
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
@@ -24,6 +22,7 @@ import lab
 from cleanroom.errors import HarnessError
 from lab import copy
 from lab.state import State
+from tests.workers import ending_workers, leads_a_group
 
 Job = TypeVar("Job")
 Answer = TypeVar("Answer")
@@ -97,30 +96,6 @@ class Work(Generic[Job, Answer]):
                     thread.join()
         if troubles:
             raise troubles[0]
-
-
-@contextmanager
-def ending_workers() -> Iterator[None]:
-    """SIGINT and SIGTERM, whoever sends them, interrupt every process of `multiprocessing` that `leads_a_group`, and this one."""
-
-    def end(_number: int, _frame: object) -> None:
-        for worker in multiprocessing.active_children():
-            with contextlib.suppress(ProcessLookupError):
-                os.killpg(worker.pid or 0, signal.SIGINT)
-        raise KeyboardInterrupt
-
-    before = {number: signal.signal(number, end) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
-
-
-def leads_a_group() -> None:
-    """Called by a worker at its beginning: what it starts is interrupted together with it."""
-    os.setpgid(0, 0)
-    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def _enter(folder: str) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 import tomllib
 from typing import Any
 
@@ -9,7 +11,7 @@ import pytest
 
 from tests.mutation import mutants
 from tests.mutation.__main__ import MODULES
-from tests.mutation.trial import ROOT, files_of, path_of
+from tests.mutation.trial import ROOT, attempt, files_of, path_of
 
 SOURCE = '''\
 """Docstrings stay."""
@@ -82,3 +84,14 @@ def test_what_is_explained_can_be_tried(module: str) -> None:
     assert module in MODULES
     assert set(EXPLAINED[module]) <= {mutant.key for mutant in mutants.all_of(path_of(module).read_text())}
     assert all(len(why.split()) >= 4 for why in EXPLAINED[module].values())
+
+
+def test_a_module_that_is_imported_already_is_not_tried() -> None:
+    assert "tests.unit.test_mutants" in sys.modules
+    with pytest.raises(RuntimeError, match=r"tests\.unit\.test_mutants is imported already"):
+        attempt("tests.unit.test_mutants", 0, "unit/test_mutants.py", 1.0)
+
+
+def test_the_tool_itself_imports_nothing_that_it_tries() -> None:
+    argv = [sys.executable, "-c", "import sys, tests.mutation.__main__ as tool; print(sorted(tool.MODULES.keys() & sys.modules.keys()))"]
+    assert subprocess.run(argv, cwd=ROOT, check=True, capture_output=True, text=True).stdout.strip() == "[]"

@@ -134,6 +134,13 @@ def test_it_runs_alone(lab: Genuine, tmp_path: Path) -> None:
     assert done.returncode == 1
 
 
+def test_git_s_own_variables_lead_nowhere_else(lab: Genuine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("GIT_DIR", "GIT_OBJECT_DIRECTORY", "GIT_WORK_TREE"):
+        monkeypatch.setenv(name, str(tmp_path / "elsewhere"))
+    found = verifier.verify(lab.folder, key=lab.public, require="lab", repo=lab.repository)
+    assert (found.wrong, found.unknown, found.notes) == ([], [], [])
+
+
 def test_the_suites_own_program_has_the_same_door(lab: Genuine, capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.main(["verify", str(lab.folder), "--require", "lab", "--repo", str(lab.repository)]) == 0
     assert capsys.readouterr().out.splitlines() == [

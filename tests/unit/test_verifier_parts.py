@@ -113,6 +113,13 @@ Feature: Tags are inherited
     Scenario: Four
       Then it holds
 
+    Example: Four and a half
+      Then it holds
+
+    @twice
+    Example: Four and three quarters
+      Then it holds
+
     Scenario Outline: Five
       Then it holds <x>
 
@@ -131,6 +138,21 @@ Feature: Tags are inherited
 
     Scenario: Six
       Then it holds
+
+    @ablation
+    Scenario Outline: Seven
+      Then it holds <x>
+
+      Scenarios:
+        | x |
+        | 7 |
+
+    Scenario Template: Eight
+      Then it holds <x>
+
+      Scenarios:
+        | x |
+        | 8 |
 """
 
 
@@ -139,7 +161,8 @@ def test_tags_reach_as_far_as_the_official_parser_says(tmp_path: Path) -> None:
     official = {each.identity: each.is_on_request for each in inventory.read(tmp_path).scenarios}
     assert dict(verifier._scenarios("tags.feature", RULES)) == official
     assert [identity for identity, on_request in official.items() if not on_request] == [
-        *("tags.feature: Three", "tags.feature: Five [4]", "tags.feature: Five [6]", "tags.feature: Six")
+        *("tags.feature: Three", "tags.feature: Four and a half", "tags.feature: Five [4]", "tags.feature: Five [6]"),
+        *("tags.feature: Six", "tags.feature: Eight [8]"),
     ]
 
 
