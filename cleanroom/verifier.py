@@ -173,12 +173,12 @@ class Story:
     @property
     def planned(self) -> dict[str, bool]:
         """Every scenario that the run knew of, and whether it runs on request only."""
-        return {entry["identity"]: entry["on_request"] is True for event in self.of.get("inventory", ())[:1] for entry in event["scenarios"]}
+        return {entry["identity"]: entry["on_request"] is True for event in self.of.get("inventory", ()) for entry in event["scenarios"]}
 
     @property
     def states(self) -> dict[str, str]:
         """What became of each scenario that was asked for or ran: `passed`, `failed`, `error`, `skipped` or `unfinished`."""
-        asked = [entry["identity"] for event in self.of.get("selected", ())[:1] for entry in event["scenarios"]]
+        asked = [entry["identity"] for event in self.of.get("selected", ()) for entry in event["scenarios"]]
         return {scenario: _state(self.phases.get(scenario, [])) for scenario in dict.fromkeys([*asked, *self.phases])}
 
     def seconds(self, scenario: str) -> float:

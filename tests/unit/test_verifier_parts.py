@@ -156,6 +156,15 @@ Feature: Tags are inherited
 """
 
 
+@pytest.mark.parametrize("tagged", ["Feature: A", "Rule: B", "Example: C", "Scenarios: D"])
+def test_a_tag_reaches_everything_below_it(tagged: str, tmp_path: Path) -> None:
+    lines = ["Feature: A", "Rule: B", "Example: C", "Then it holds <x>", "Scenarios: D", "| x |", "| 1 |", "Rule: E", "Example: F", "Then it holds"]
+    text = "\n".join(f"@twice\n{line}" if line == tagged else line for line in lines)
+    (tmp_path / "tags.feature").write_text(text)
+    official = {each.identity: each.is_on_request for each in inventory.read(tmp_path).scenarios}
+    assert dict(verifier._scenarios("tags.feature", text)) == official == {"tags.feature: C [1]": True, "tags.feature: F": tagged == "Feature: A"}
+
+
 def test_tags_reach_as_far_as_the_official_parser_says(tmp_path: Path) -> None:
     (tmp_path / "tags.feature").write_text(RULES)
     official = {each.identity: each.is_on_request for each in inventory.read(tmp_path).scenarios}

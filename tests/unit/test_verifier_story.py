@@ -73,3 +73,61 @@ def test_an_age_that_is_none_is_refused_with_an_example(text: str, tmp_path: Pat
         verifier.main([str(tmp_path), f"--max-age={text}"])
     assert caught.value.code == 2
     assert "expected a duration such as 90m, 24h or 30d" in capsys.readouterr().err
+
+
+def with_event(kind: str, **fields: Any) -> list[tuple[str, dict[str, Any]]]:
+    *before, end = green()
+    return [*before, (kind, fields), end]
+
+
+def accepted(more: list[tuple[str, dict[str, Any]]]) -> list[tuple[str, dict[str, Any]]]:
+    """What a run with a signature and on a server that can make virtual machines tells besides."""
+    *before, end = green()
+    return [*before, ("signing", {"keyid": "k"}), ("server", {"drivers": ["lxc", "qemu"]}), *more, end]
+
+
+@pytest.mark.parametrize(
+    ("more", "evidence_class"),
+    [
+        ([], "ACCEPTANCE"),
+        ([("lifecycle", {"action": "instance-created", "context": {"type": "virtual-machine"}})], "ACCEPTANCE"),
+        ([("lifecycle", {"action": "instance-created", "context": {"type": "container"}})], "DEV"),
+        ([("lifecycle", {"action": "instance-created"})], "ACCEPTANCE"),
+        ([("lifecycle", {"action": "instance-updated", "context": {"type": "container"}})], "ACCEPTANCE"),
+        ([("machine", {"name": "other", "image": "1" * 64, "type": "container"})], "DEV"),
+        ([("server", {"drivers": ["lxc"]})], "DEV"),
+        ([("host", {"arguments": ["features", "--reuse"]})], "DEV"),
+        ([("host", {"arguments": ["features", "--role=builder"]})], "DEV"),
+        ([("host", {"arguments": ["features"]})], "ACCEPTANCE"),
+        ([("machine-kept", {"name": "throwaway"})], "DEV"),
+    ],
+)
+def test_the_class_is_what_was_seen(more: list[tuple[str, dict[str, Any]]], evidence_class: str, tmp_path: Path) -> None:
+    story = told(tmp_path, accepted(more))
+    assert story.evidence_class(complete=True) == evidence_class
+    assert story.evidence_class(complete=False) == "DEV"
+
+
+@pytest.mark.parametrize(
+    ("declared", "doubts"),
+    [("b" * 40, []), ("main", []), ("d" * 40, ["the revision of base is not recorded, or not the declared one"])],
+)
+def test_a_declared_commit_is_the_one_that_was_fetched(declared: str, doubts: list[str], tmp_path: Path) -> None:
+    settings = {"kind": "real", "base": {"revision": declared}}
+    events = [(kind, {**fields, "settings": settings} if kind == "site" else fields) for kind, fields in green()]
+    assert list(told(tmp_path, events).doubts()) == doubts
+
+
+@pytest.mark.parametrize(
+    ("kind", "fields", "doubt"),
+    [
+        ("hypervisor", {"action": "create", "instance": "other"}, "other was not seen to be gone"),
+        ("left-behind", {"items": ["volume x", "lease y"]}, "left behind: volume x, lease y"),
+        ("before", {"declared_image": "2" * 64}, "the image is not the declared one"),
+        ("machine", {"name": "other", "image": "3" * 64, "type": "container"}, "other was not made from the declared image"),
+        ("step-began", {"scenario": SCENARIO, "step": "Then more"}, f"not every step was seen to pass: {SCENARIO}"),
+        ("scenario-phase", {"scenario": "x.feature: X", "phase": "setup", "outcome": "passed", "seconds": 0}, "in no feature file: x.feature: X"),
+    ],
+)
+def test_what_stands_in_the_way_of_a_pass_is_told(kind: str, fields: dict[str, Any], doubt: str, tmp_path: Path) -> None:
+    assert doubt in list(told(tmp_path, with_event(kind, **fields)).doubts())
