@@ -30,7 +30,6 @@ from cleanroom.wait import Deadline, Waiting, wait_until
 
 #: For a machine that was asked for while nobody answered: how long it must have been missed before it counts as never made.
 _SETTLING_SECONDS = 5.0
-_RUNNING = {103, 113}
 _GONE = 404
 
 
